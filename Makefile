@@ -1,0 +1,94 @@
+# From raw behaviour events to one profile row per user. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+# What a user may set, as in: make run SOURCE=demo_shop USERS=20000
+SOURCE ?= complete_journey
+JOBS := run ingest_events refine_events build_features build_training_set train_model infer_profiles build_report \
+	replay_quarantine pseudonym generate_demo_shop
+
+# The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
+# Not USER: login shells set it.
+one = $(if $($(1)),--$(2) '$($(1))')
+each = $(foreach word,$($(1)),--$(2) '$(word)')
+switch = $(if $(filter-out 0,$($(1))),--$(2))
+flags = $(strip $(call one,SOURCE,source) \
+	$(foreach word,$(INPUT),$(foreach file,$(or $(wildcard $(word)),$(word)),--input '$(file)')) \
+	$(call one,AS_OF,as-of) $(call one,MASTER,master) \
+	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
+	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
+	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
+
+.PHONY: help install doctor test lint cluster-up cluster-down bench-path clean $(JOBS)
+
+help: ## list targets and variables
+	@echo "make <target> [VARIABLE=value ...]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  %-20s %s\n", $$1, $$2} \
+		/^#@ / {sub("#@ ", ""); print "  " $$0} /^#@$$/ {print ""}' $(MAKEFILE_LIST)
+
+#@
+#@ Jobs, each also `.venv/bin/python jobs/<job>.py --help`. make itself ends with 2 whatever went wrong; where the
+#@ exit code matters (0 done, 1 defect, 2 usage, 3 data, 4 environment, 5 conflict, 6 interrupted), call
+#@ `.venv/bin/python jobs/run.py` and the like.
+#@
+run: ## the whole path: raw log to profiles and the page
+ingest_events: ## raw files to bronze
+refine_events: ## bronze to silver; what is refused goes to quarantine
+build_features: ## silver to features and sequences per user, as of a date
+build_training_set: ## features and labels of several as-of dates
+train_model: ## train on a pinned version of the training set
+infer_profiles: ## features to profiles, as of a date
+build_report: ## the HTML page
+replay_quarantine: ## refine quarantined rows again, after a mapping was mended
+pseudonym: ## raw user ids on standard input to pseudonyms
+generate_demo_shop: ## write the log of a synthetic shop
+$(JOBS): install
+	@$(PYTHON) jobs/$@.py $(flags)
+
+#@
+#@ Around them
+#@
+install: .venv/.installed ## make .venv with all dependencies (every target does, where needed)
+.venv/.installed: setup.cfg pyproject.toml $(wildcard jobs/setup/*.sh)
+	@bash jobs/setup/install.sh
+
+# Without install: it is what tells why an install fails.
+doctor: ## check Python, Java, Spark, Delta Lake, TensorFlow and Horovod
+	@PYTHONPATH=lib $(if $(wildcard $(PYTHON)),$(PYTHON),python3) jobs/doctor.py
+
+test: install ## run the whole suite; USERPROFILE_DATA names the folder of the real logs
+	@$(PYTHON) -m pytest -ra --durations=15
+
+lint: install ## style, format, types, layers
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+cluster-up: install ## start a standalone Spark cluster here; then make run MASTER=spark://127.0.0.1:7077
+	@bash jobs/launchers/cluster.sh up
+
+cluster-down: ## stop it
+	@bash jobs/launchers/cluster.sh down
+
+bench-path: install ## measure ingest to profiles on the demo shop at two sizes
+	@$(PYTHON) tests/bench/path.py
+
+clean: ## remove what can be made again, .venv included; tables, models and keys stay
+	rm -rf .venv build report lib/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find lib jobs tests -name __pycache__ -type d -exec rm -rf {} +
+
+#@
+#@ Variables
+#@   SOURCE=name|file.yaml   the log and its mapping: a name in conf/sources, or a file; default complete_journey
+#@   INPUT="file ..."        the log's files, where the mapping does not name them
+#@   AS_OF=2017-11-01        the date profiles speak of; default: the mapping's, else the end of the log
+#@   MASTER=spark://...      where Spark runs; default local[*]
+#@   USERS= DAYS= SEED=      size and seed of the demo shop
+#@   WAREHOUSE=folder        where tables are kept
+#@   CONF="file.yaml ..."    overlays of conf/base.yaml, later ones win
+#@   SET="key=value ..."     single keys, win over everything
+#@   VERBOSE=1               show what Spark says, and stack traces
+#@   FORCE=1                 do a step although its result is there

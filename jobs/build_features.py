@@ -1,0 +1,10 @@
+"""silver.events -> gold.user_features and gold.user_sequences as of a date."""
+
+import sys
+from pathlib import Path
+
+from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.job import run_job
+
+if __name__ == "__main__":
+    sys.exit(run_job("build_features", build_features, conf_folder=Path(__file__).parents[1] / "conf"))

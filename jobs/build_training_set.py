@@ -1,0 +1,10 @@
+"""silver.events -> gold.training_examples of several as-of dates."""
+
+import sys
+from pathlib import Path
+
+from userprofile.pipelines.build_training_set import build_training_set
+from userprofile.pipelines.job import run_job
+
+if __name__ == "__main__":
+    sys.exit(run_job("build_training_set", build_training_set, conf_folder=Path(__file__).parents[1] / "conf"))

@@ -1,0 +1,10 @@
+"""Refine the files with quarantined rows again, after the mapping was mended."""
+
+import sys
+from pathlib import Path
+
+from userprofile.pipelines.job import run_job
+from userprofile.pipelines.refine_events import replay_quarantine
+
+if __name__ == "__main__":
+    sys.exit(run_job("replay_quarantine", replay_quarantine, conf_folder=Path(__file__).parents[1] / "conf"))

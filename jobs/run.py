@@ -1,0 +1,10 @@
+"""The whole path: raw log to one profile row per user, and the page."""
+
+import sys
+from pathlib import Path
+
+from userprofile.pipelines.job import run_job
+from userprofile.pipelines.run import run_path
+
+if __name__ == "__main__":
+    sys.exit(run_job("run", run_path, conf_folder=Path(__file__).parents[1] / "conf"))

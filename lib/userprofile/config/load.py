@@ -1,0 +1,129 @@
+"""Overlays of configuration files and command-line settings, checked as a whole before any work."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from userprofile.config.settings import Config
+from userprofile.errors import UsageError
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One overlay and the name under which errors speak of it."""
+
+    origin: str
+    tree: Tree
+
+
+def load_config(folder: Path, *, source: str, overlays: Iterable[Path] = (), settings: Iterable[str] = ()) -> Config:
+    """base.yaml, then the source file's own `settings`, then `overlays`, then `key=value` settings; later wins.
+
+    Raises UsageError naming file, key, what was expected and what was received.
+    """
+    mapping_file = find_source(folder, source)
+    mapping = {"name": mapping_file.stem, **_read(mapping_file)}
+    own_settings = mapping.pop("settings", {})
+    layers = [
+        Layer("base.yaml", _read(folder / "base.yaml")),
+        Layer(str(mapping_file), {**own_settings, "source": mapping}),
+        *(Layer(str(path), _read(path)) for path in overlays),
+        *(Layer(f"--set {text}", _setting(text)) for text in settings),
+    ]
+    merged: Tree = {}
+    for layer in layers:
+        merged = _overlay(merged, layer.tree)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise _usage_error(error, layers) from error
+
+
+def config_version(config: Config, *sections: str) -> str:
+    """A short fingerprint of the named sections, or of the whole configuration."""
+    tree = config.model_dump(mode="json")
+    chosen = {name: tree[name] for name in sections} if sections else tree
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def find_source(folder: Path, source: str) -> Path:
+    """A mapping file by its path, or a known one by its name."""
+    known = {path.stem: path for path in sorted((folder / "sources").glob("*.yaml"))}
+    if source in known:
+        return known[source]
+    if Path(source).is_file():
+        return Path(source)
+    close = difflib.get_close_matches(source, known, n=1)
+    raise UsageError(
+        f"no source is called {source!r}",
+        expected=f"one of {', '.join(known)}, or the path of a mapping file",
+        received=source,
+        fix=f"SOURCE={close[0]}" if close else "write a mapping file (README, 'Your own log') and give its path",
+    )
+
+
+def _read(path: Path) -> Tree:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"configuration file {path} cannot be read: {error.strerror}", fix="check the path") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"configuration file {path} is not YAML", received=str(error), fix="mend that line") from error
+    if not isinstance(tree, dict):
+        raise UsageError(f"{path} holds no keys", expected="key: value lines", received=type(tree).__name__)
+    return tree
+
+
+def _setting(text: str) -> Tree:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError("a setting cannot be read", expected="key=value, as train_model.epochs=3", received=text)
+    tree: Any = yaml.safe_load(value)
+    for name in reversed(key.split(".")):
+        tree = {name: tree}
+    return tree
+
+
+def _overlay(below: Tree, above: Mapping[str, Any]) -> Tree:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    origin = next((layer.origin for layer in reversed(layers) if _holds(layer.tree, path)), layers[0].origin)
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if first["type"] == "extra_forbidden":
+        expected = "a key of conf/base.yaml or, in a mapping file, of the README's table"
+    received = "nothing" if first["type"] == "missing" else repr(first["input"])[:200]
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return UsageError(
+        f"{origin}: {'.'.join(path)} is not right{more}",
+        expected="a value" if first["type"] == "missing" else expected,
+        received=received,
+        fix=f"change {'.'.join(path)} in {origin}",
+    )
+
+
+def _holds(tree: Any, path: list[str]) -> bool:
+    """Whether a layer sets the key, or the nearest one above it that a layer can set."""
+    for name in path[:-1]:
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return isinstance(tree, dict) and (path[-1] in tree or len(path) > 1)

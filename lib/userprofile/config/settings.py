@@ -1,0 +1,125 @@
+"""Every key of conf/base.yaml with its type and its possible values. Defaults live in conf/base.yaml alone."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from userprofile.config.mapping import SourceMapping
+from userprofile.config.values import Duration, Section
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SparkSettings(Section):
+    """How the one Spark session is built."""
+
+    master: str
+    driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")]
+    shuffle_partitions: Count
+    settings: dict[str, str]
+
+
+class RefineEvents(Section):
+    """The checks between bronze and silver."""
+
+    max_quarantined_share: Share
+    earliest_date: date
+    future_tolerance: Duration
+    late_after: Duration
+    allowed_lateness: Duration
+    outlier_robust_z: Positive
+    bot_events_per_hour: Count
+
+
+class BuildFeatures(Section):
+    """The feature engine."""
+
+    windows_days: Annotated[list[Count], Field(min_length=1)]
+    affinity_half_life_days: Positive
+    affinity_top: Count
+    sequence_length: Count
+    events_per_partition: Count
+
+
+class BuildTrainingSet(Section):
+    """Which as-of dates are learnt from, and what is predicted."""
+
+    as_of_dates: Count
+    category_level: Annotated[int, Field(ge=1, le=3)]
+
+
+class Network(Section):
+    """Sizes of the profile model."""
+
+    item_width: Count
+    category_width: Count
+    action_width: Count
+    sequence_width: Count
+    dense_width: Count
+    embedding_width: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainModel(Section):
+    """The distributed training."""
+
+    processes: Count
+    shards: Count
+    threads_per_process: Count
+    epochs: Count
+    batch_rows: Count
+    learning_rate: Positive
+    weight_decay: Annotated[float, Field(ge=0)]
+    patience: Count
+    seed: int
+    item_vocabulary: Count
+    label_categories: Count
+    timeout: Duration
+    network: Network
+
+
+class InferProfiles(Section):
+    """Scoring."""
+
+    users_per_partition: Count
+
+
+class BuildReport(Section):
+    """The page a person opens."""
+
+    example_profiles: Count
+
+
+class DemoShop(Section):
+    """The synthetic shop; only read where the source is demo_shop."""
+
+    users: Count
+    days: Count
+    seed: int
+    duplicate_rate: Annotated[float, Field(ge=0, lt=1)]
+    late_rate: Annotated[float, Field(ge=0, lt=1)]
+    malformed_rate: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Config(Section):
+    """The whole configuration of a run, source mapping included."""
+
+    warehouse: str
+    models: str
+    report: str
+    build: str
+    pseudonym_key: str
+    spark: SparkSettings
+    refine_events: RefineEvents
+    build_features: BuildFeatures
+    build_training_set: BuildTrainingSet
+    train_model: TrainModel
+    infer_profiles: InferProfiles
+    build_report: BuildReport
+    demo_shop: DemoShop
+    source: SourceMapping

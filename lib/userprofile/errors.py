@@ -1,0 +1,58 @@
+"""Every way a run can end, each with its exit code and a message that says how to go on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every job; schedulers decide about retries by them."""
+
+    DONE = 0
+    DEFECT = 1
+    USAGE = 2
+    DATA_GATE = 3
+    ENVIRONMENT = 4
+    CONFLICT = 5
+    INTERRUPTED = 6
+
+
+class UserprofileError(Exception):
+    """An end that was foreseen: what happened, what was expected, what was received, how to mend it."""
+
+    exit_code = ExitCode.DEFECT
+
+    def __init__(self, what: str, *, expected: str = "", received: str = "", fix: str = "") -> None:
+        self.what, self.expected, self.received, self.fix = what, expected, received, fix
+        parts = {"expected": expected, "received": received, "fix": fix}
+        super().__init__("\n  ".join([what, *(f"{name}: {text}" for name, text in parts.items() if text)]))
+
+
+class UsageError(UserprofileError):
+    """The command line, the configuration or a mapping file cannot be right; nothing has been done yet."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DataGateError(UserprofileError):
+    """The data did not pass a check; tables of earlier runs stand as they were."""
+
+    exit_code = ExitCode.DATA_GATE
+
+
+class EnvironmentMismatchError(UserprofileError):
+    """A program or library this machine has, or lacks, cannot run the job."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+
+class ConflictError(UserprofileError):
+    """Another writer was first; the same command may succeed when tried again."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class InterruptedRunError(UserprofileError):
+    """The run was stopped from outside; the same command goes on where it stopped."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,115 @@
+"""The feature engine: whole users in, one row per user and as-of date out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dataframely as dy
+import polars as pl
+
+from userprofile.features.catalogue import user_features_schema
+from userprofile.features.entries import Catalogue, Feature
+from userprofile.features.orderings import is_last_of, next_of, rows_by_value
+from userprofile.features.population import with_statistics
+from userprofile.features.ranking import ranked_values
+from userprofile.features.vocabulary import MICROSECONDS_A_DAY
+from userprofile.windows import AsOf, in_time_order
+
+
+def features_per_user(
+    events: pl.DataFrame,
+    *,
+    as_ofs: Sequence[AsOf],
+    catalogue: Catalogue,
+    statistics: pl.DataFrame,
+    names: pl.DataFrame,
+) -> pl.DataFrame:
+    """One row per user and as-of date with at least one event before it; by user, then date.
+
+    `events` are UserEvents, whole users, in any order (in_time_order spares the sort when several functions read
+    them). `statistics` are rows of PopulationStatistics, `names` of SilverCodes: the words behind the codes of the
+    columns that "value" features rank. Columns and types are those of `user_features_schema(catalogue)`.
+    Raises DataGateError where buyers have no statistics to be scored against, or a code has no word.
+    """
+    schema = user_features_schema(catalogue)
+    histories = _histories(events, catalogue)
+    dated = [
+        _as_of_rows(histories, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names) for as_of in as_ofs
+    ]
+    if not dated:
+        return schema.create_empty()
+    return in_schema(pl.concat(dated).sort("user", "as_of_date"), schema)
+
+
+def in_schema(rows: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
+    """The schema's columns, in its order, cast to its types."""
+    return rows.select(pl.col(name).cast(column.dtype) for name, column in schema.columns().items())
+
+
+@dataclass(frozen=True)
+class _Histories:
+    """What no as-of date changes: events in order with a number per user and the helpers of the call, and the rows of
+    each key's values."""
+
+    events: pl.DataFrame
+    rows_of: dict[str, pl.Series]
+
+
+def _histories(events: pl.DataFrame, catalogue: Catalogue) -> _Histories:
+    numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
+    rows_of = {key.name: rows_by_value(numbered, key) for key in catalogue.sorted_keys()}
+    shared = numbered.with_columns(
+        *(helper.expr.alias(helper.name) for helper in catalogue.helpers("call")),
+        *(next_of(numbered, key, rows_of[key.name]) for key in catalogue.distinct_keys()),
+    )
+    return _Histories(shared, rows_of)
+
+
+def _as_of_rows(
+    histories: _Histories, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame, names: pl.DataFrame
+) -> pl.DataFrame:
+    of_user = catalogue.per("user")
+    known = _known_events(histories.events.lazy(), as_of, catalogue, read={"user_id"} | _roots(of_user))
+    rows = known.group_by("user", maintain_order=True).agg(
+        pl.col("user_id").first(), *(feature.expr.alias(feature.name) for feature in of_user)
+    )
+    rows = rows.with_columns(pl.lit(as_of.date).alias("as_of_date"))
+    for feature in catalogue.per("value"):
+        together = histories.events.lazy().select(pl.all().gather(histories.rows_of[feature.by]))
+        known = _known_events(together, as_of, catalogue, read={feature.by} | _roots([feature]))
+        rows = _with_ranking(rows, known, feature=feature, names=names)
+    return _with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
+
+
+def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, read: set[str]) -> pl.DataFrame:
+    """Events before the instant: of their columns, age, windows and helpers of the as-of date, those to be read."""
+    time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
+    in_window = {f"within_{window.name}": window.holds(as_of, time) for window in catalogue.windows()}
+    helpers = [helper.expr.alias(helper.name) for helper in catalogue.helpers("as_of")]
+    helpers += [is_last_of(key) for key in catalogue.distinct_keys()]
+    events = events.filter(time < instant).with_columns(as_of=instant, **in_window)
+    events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() / MICROSECONDS_A_DAY)
+    known = events.with_columns(helpers).select(sorted({"user"} | read))
+    # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.
+    return known.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
+
+
+def _with_ranking(rows: pl.DataFrame, known: pl.DataFrame, *, feature: Feature, names: pl.DataFrame) -> pl.DataFrame:
+    ranking = ranked_values(known, by=feature.by, score=feature.expr, top=feature.top, names=names)
+    joined = rows.join(ranking.rename({"ranking": feature.name}), on="user", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(feature.name).fill_null([]))
+
+
+def _with_row_features(
+    rows: pl.DataFrame, *, as_of: AsOf, features: Sequence[Feature], statistics: pl.DataFrame
+) -> pl.DataFrame:
+    """Features of the row one after the other, since one may read another; then without the statistics."""
+    rows = with_statistics(rows, statistics, as_of=as_of, read=_roots(features))
+    for feature in features:
+        rows = rows.with_columns(feature.expr.cast(feature.dtype.dtype).alias(feature.name))
+    return rows
+
+
+def _roots(features: Sequence[Feature]) -> set[str]:
+    return {root for feature in features for root in feature.expr.meta.root_names()}

@@ -1,0 +1,48 @@
+"""The strongest values of a column per user, with their shares, in words."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from userprofile.errors import DataGateError
+
+USER = pl.col("user")
+
+
+def ranked_values(events: pl.DataFrame, *, by: str, score: pl.Expr, top: int, names: pl.DataFrame) -> pl.DataFrame:
+    """One row per `user` with a positive score: `user`, `ranking` (a list of `top` structs of name and score at most).
+
+    `events` stand by user, value of `by` and time; `score` sees those of one user and one value. Scores are divided by
+    the user's total over all values, those beyond the cut too; strongest first, the smaller code first among equals.
+    Raises DataGateError where `names` has no word for a code.
+    """
+    # Each sum runs over one contiguous slice: added up by hash, the last bits would differ from run to run.
+    pairs = events.with_columns(_number_of_pair(by)).group_by("pair", maintain_order=True)
+    scores = pairs.agg(USER.first(), pl.col(by).first(), score.alias("score")).filter(pl.col("score") > 0)
+    scores = scores.with_columns(USER.set_sorted())
+    totals = scores.group_by("user", maintain_order=True).agg(total=pl.col("score").sum())
+    ranked = scores.sort("user", "score", by, descending=[False, True, False])
+    strongest = ranked.with_columns(USER.set_sorted()).group_by("user", maintain_order=True).head(top)
+    shares = strongest.join(totals, on="user", how="left", maintain_order="left")
+    named = _named(shares.with_columns(pl.col("score") / pl.col("total")), by=by, names=names)
+    pair = pl.struct("name", "score").alias("ranking")
+    return named.with_columns(USER.set_sorted()).group_by("user", maintain_order=True).agg(pair)
+
+
+def _number_of_pair(by: str) -> pl.Expr:
+    begins = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in ("user", by))
+    return begins.fill_null(value=True).cum_sum().set_sorted().alias("pair")
+
+
+def _named(codes: pl.DataFrame, *, by: str, names: pl.DataFrame) -> pl.DataFrame:
+    words = names.filter(pl.col("kind").cast(pl.String) == by).select(pl.col("code").alias(by), name="value")
+    named = codes.join(words, on=by, how="left", maintain_order="left")
+    nameless = named.filter(pl.col("name").is_null())[by]
+    if len(nameless):
+        raise DataGateError(
+            f"codes of {by} have no word",
+            expected="a row of silver.codes for every code in an event",
+            received=f"{nameless.n_unique()} without, for instance {nameless[0]}",
+            fix="make refine_events, which gives codes",
+        )
+    return named

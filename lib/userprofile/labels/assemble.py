@@ -1,0 +1,72 @@
+"""Labels of every user known at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from userprofile.columns import ACTION_CODE, Action
+from userprofile.errors import UsageError
+from userprofile.labels.entries import Label
+from userprofile.labels.next_item import next_categories, next_item
+from userprofile.labels.purchase import purchase
+from userprofile.labels.spend import spend
+from userprofile.schemas.gold import Labels
+from userprofile.windows import AsOf, LabelWindow, in_time_order
+
+
+def labels_per_user(
+    events: pl.DataFrame,
+    *,
+    as_ofs: Sequence[AsOf],
+    label_window: LabelWindow,
+    category_level: int,
+    log_end: datetime,
+) -> pl.DataFrame:
+    """gold labels: one row per user and as-of date with an event before it, by user, then date.
+
+    `events` are UserEvents, whole users, in any order; the log holds every event before `log_end`.
+    Raises UsageError where a label window ends after `log_end`: such a label cannot be known yet.
+    """
+    for as_of in as_ofs:
+        _require_mature(as_of, label_window, log_end)
+    labels = [purchase(), spend(), next_categories(category_level), next_item()]
+    ordered = in_time_order(events)
+    first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("event_time").first())
+    bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])
+    dated = [_as_of_rows(first_seen, bought, as_of=as_of, window=label_window, labels=labels) for as_of in as_ofs]
+    if not dated:
+        return Labels.create_empty()
+    rows = pl.concat(dated).sort("user_id", "as_of_date")
+    return rows.select(pl.col(name).cast(column.dtype) for name, column in Labels.columns().items())
+
+
+def _as_of_rows(
+    first_seen: pl.DataFrame, bought: pl.DataFrame, *, as_of: AsOf, window: LabelWindow, labels: Sequence[Label]
+) -> pl.DataFrame:
+    time = pl.col("event_time")
+    known = first_seen.filter(time < pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC")))
+    known = known.select("user_id", pl.lit(as_of.date).alias("as_of_date"))
+    inside = bought.filter(window.holds(as_of, time)).group_by("user_id", maintain_order=True)
+    labelled = inside.agg(pl.lit(True).alias("did_buy"), *(label.expr.alias(label.name) for label in labels))
+    rows = known.join(labelled, on="user_id", how="left", maintain_order="left")
+    return rows.with_columns(
+        pl.when("did_buy").then(label.name).otherwise(_value(label, labelled.schema[label.name])).alias(label.name)
+        for label in labels
+    ).drop("did_buy")
+
+
+def _value(label: Label, dtype: pl.DataType) -> pl.Expr:
+    return pl.lit(pl.Series([label.of_nothing], dtype=dtype)).first()
+
+
+def _require_mature(as_of: AsOf, label_window: LabelWindow, log_end: datetime) -> None:
+    if not label_window.is_mature(as_of, log_end):
+        raise UsageError(
+            f"labels as of {as_of.date} are not known yet",
+            expected=f"a log that holds every event before {label_window.end(as_of)}",
+            received=f"a log that ends at {log_end}",
+            fix="an earlier as-of date, or a shorter gap or horizon",
+        )

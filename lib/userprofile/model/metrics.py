@@ -1,0 +1,60 @@
+"""How good predictions are: numpy in, plain numbers out, None where a measure is undefined. Padding rows stay out."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+Metrics = dict[str, float | None]
+
+
+def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
+    """auc (0.5: no better than chance), log_loss (ln 2 at p = 0.5), brier (0.25 at p = 0.5).
+
+    None for all without rows; auc is None also where all rows have one class.
+    """
+    if not len(label):
+        return {"auc": None, "log_loss": None, "brier": None}
+    both = len(np.unique(label)) == 2
+    return {
+        "auc": float(roc_auc_score(label, probability)) if both else None,
+        "log_loss": float(log_loss(label, probability, labels=[0, 1])),
+        "brier": float(brier_score_loss(label, probability, pos_label=1)),
+    }
+
+
+def spend_metrics(label: np.ndarray, predicted: np.ndarray) -> Metrics:
+    """mae in minor units; rmse_log1p, the root mean square of ln(1 + predicted) - ln(1 + spent). None without rows."""
+    if not len(label):
+        return {"mae": None, "rmse_log1p": None}
+    return {
+        "mae": float(np.mean(np.abs(predicted - label))),
+        "rmse_log1p": float(np.sqrt(np.mean((np.log1p(predicted) - np.log1p(label)) ** 2))),
+    }
+
+
+def ranking_metrics(multi_hot: np.ndarray, scores: np.ndarray, k: int = 10) -> Metrics:
+    """Means over the rows that have a positive of [rows, C]; rows without one are left out and counted.
+
+    ndcg@k has gain 1 / log2(1 + place) and the best order of the row's positives as its ideal (Järvelin & Kekäläinen
+    2002); recall@k is the share of the row's positives among its first k. Ties go to the earlier column.
+    """
+    relevant = multi_hot.sum(axis=1) > 0
+    hits, positives = _hits(multi_hot[relevant], scores[relevant], k)
+    left_out = float(len(multi_hot) - len(hits))
+    if not len(hits):
+        return {f"ndcg@{k}": None, f"recall@{k}": None, "rows": 0.0, "rows_without_positive": left_out}
+    gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))  # [k]
+    ideal = np.cumsum(gains)[np.minimum(positives, len(gains)) - 1]
+    return {
+        f"ndcg@{k}": float(np.mean(hits @ gains / ideal)),
+        f"recall@{k}": float(np.mean(hits.sum(axis=1) / positives)),
+        "rows": float(len(hits)),
+        "rows_without_positive": left_out,
+    }
+
+
+def _hits(multi_hot: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """[rows, k] whether the row's n-th best column is positive, and [rows] the number of its positives."""
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(multi_hot, best, axis=1) > 0, (multi_hot > 0).sum(axis=1)

@@ -1,0 +1,78 @@
+"""silver.events -> gold.training_examples: what was known at several dates, and what came after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+import dataframely as dy
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from userprofile.columns import CATEGORY_LEVELS
+from userprofile.pipelines.dates import LogRange, label_window, log_range, scoring_date
+from userprofile.pipelines.engine import Engine, Labelling, coded_events, feature_catalogue, names_of_codes, user_rows
+from userprofile.pipelines.population import population_statistics
+from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.schemas.gold import PopulationStatistics
+from userprofile.tables.store import TableVersion
+from userprofile.windows import AsOf, TrainingDate, split_dates
+
+SECTIONS = ["source", "refine_events", "build_features", "build_training_set"]
+_FEWEST_DATES = 3  # to train on, to validate on and to test on
+
+
+def build_training_set(run: Run) -> Step:
+    """Examples of every mature date; a step without a table, and the reason, where too few dates are mature."""
+    events = run.pinned("silver.events", made_by="refine_events")
+    inputs = [events, *(run.pinned(f"silver.{name}", made_by="refine_events") for name in ("items", "codes"))]
+    log = log_range(run, events)
+    as_of = scoring_date(run, log)
+    work = partial(_build, run, events, log, as_of)
+    return run.step("build_training_set", work, inputs=inputs, sections=SECTIONS, as_of=as_of.date)
+
+
+def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcome:
+    window, settings = label_window(run), run.config.build_features
+    dates = split_dates(
+        as_of,
+        label_window=window,
+        count=run.config.build_training_set.as_of_dates,
+        timezone=run.config.source.timezone,
+        log_start=log.first,
+    )
+    if len(dates) < _FEWEST_DATES:
+        reason = (
+            f"no label can mature: {len(dates)} dates before {as_of.date} have a complete label window of "
+            f"{window.length}, {_FEWEST_DATES} are needed, and the log begins {log.first:%Y-%m-%d %H:%M}"
+        )
+        return Outcome([], {"examples": 0, "skipped": reason})
+    coded = coded_events(run, events, with_bots=False)
+    names = names_of_codes(run)
+    as_ofs = [date.as_of for date in dates]
+    statistics = pl.DataFrame(population_statistics(coded, as_ofs=as_ofs).toArrow())
+    statistics = PopulationStatistics.validate(statistics, cast=True)
+    level = _category_level(names, run.config.build_training_set.category_level)
+    catalogue = feature_catalogue(settings, run.config.source.timezone)
+    labelling = Labelling(window, level, log_end=as_of)
+    engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
+    rows = user_rows(run, coded, engine, events=log.events).transform(_with_split, dates)
+    schema = type("TrainingExamples", (engine.schema(),), {"split": dy.String(nullable=False)})
+    written = run.store.replace(rows, "gold.training_examples", schema, partition="split")
+    splits = Counter(date.split for date in dates)
+    figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
+    return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
+
+
+def _with_split(rows: DataFrame, dates: Sequence[TrainingDate]) -> DataFrame:
+    split_of = F.create_map(*(F.lit(part) for date in dates for part in (date.as_of.date, date.split)))
+    return rows.withColumn("split", split_of[F.col("as_of_date")])
+
+
+def _category_level(names: pl.DataFrame, wanted: int) -> int:
+    """The wanted level, or the deepest one that the source has."""
+    kinds = set(names["kind"])
+    deepest = max((level for level in CATEGORY_LEVELS if f"category_{level}" in kinds), default=1)
+    return min(wanted, deepest)

@@ -1,0 +1,60 @@
+"""The as-of date of a run, and the range of the log that it must lie in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pyspark.sql import functions as F
+
+from userprofile.errors import DataGateError, UsageError
+from userprofile.pipelines.steps import Run
+from userprofile.schemas.events import SilverEvents
+from userprofile.tables.store import TableVersion
+from userprofile.windows import AsOf, LabelWindow
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class LogRange:
+    """The first and last event accepted, and how many there are."""
+
+    first: datetime
+    last: datetime
+    events: int
+
+
+def log_range(run: Run, events: TableVersion) -> LogRange:
+    """Raises DataGateError for an empty log."""
+    frame = run.store.read(events, SilverEvents)
+    micros = frame.agg(F.min(F.unix_micros("event_time")), F.max(F.unix_micros("event_time"))).collect()[0]
+    if micros[0] is None:
+        raise DataGateError("silver.events is empty", fix=f"make ingest_events SOURCE={run.config.source.name}")
+    first, last = (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value) for value in micros)
+    return LogRange(first, last, events.rows)
+
+
+def scoring_date(run: Run, log: LogRange) -> AsOf:
+    """--as-of, else the mapping's, else the day after the last event; in the source's time zone.
+
+    Raises UsageError for a date from which nothing, or more than all of the log, would be seen.
+    """
+    timezone = run.config.source.timezone
+    day_after = log.last.astimezone(ZoneInfo(timezone)).date() + timedelta(days=1)
+    as_of = AsOf.at(run.as_of or run.config.source.as_of or day_after, timezone)
+    if not log.first < as_of.instant or as_of.date > day_after:
+        first = log.first.astimezone(ZoneInfo(timezone)).date()
+        raise UsageError(
+            f"as-of date {as_of.date} lies outside the log",
+            expected=f"a date from {first + timedelta(days=1)} to {day_after}",
+            received=str(as_of.date),
+            fix=f"AS_OF={day_after}",
+        )
+    return as_of
+
+
+def label_window(run: Run) -> LabelWindow:
+    """The window that labels are taken from, as the source declares it."""
+    return LabelWindow(run.config.source.gap, run.config.source.horizon)

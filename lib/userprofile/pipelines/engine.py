@@ -1,0 +1,104 @@
+"""What is computed of whole users in one pass: features, sequences and, for training, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dataframely as dy
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from userprofile.config.settings import BuildFeatures
+from userprofile.events.user_events import item_codes, user_events
+from userprofile.features.assemble import features_per_user
+from userprofile.features.catalogue import catalogue, user_features_schema
+from userprofile.features.entries import Catalogue
+from userprofile.features.sequences import sequences_per_user
+from userprofile.labels.assemble import labels_per_user
+from userprofile.pipelines.steps import Run
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.entities import SilverCodes, SilverItems
+from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.gold import Labels, UserSequences
+from userprofile.spark.per_user import per_user
+from userprofile.tables.store import TableVersion
+from userprofile.windows import AsOf, LabelWindow, Window, in_time_order
+
+KEY = ["user_id", "as_of_date"]
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Which labels to take; without it only what lies before the as-of dates is computed."""
+
+    window: LabelWindow
+    category_level: int
+    log_end: AsOf
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The pure function of whole users, with all that it needs; pickled once per task."""
+
+    as_ofs: Sequence[AsOf]
+    catalogue: Catalogue
+    sequence_length: int
+    statistics: pl.DataFrame
+    names: pl.DataFrame
+    labelling: Labelling | None = None
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        """UserEvents of whole users -> one row per user and as-of date, in the columns of `schema()`."""
+        ordered = in_time_order(events)
+        rows = features_per_user(
+            ordered, as_ofs=self.as_ofs, catalogue=self.catalogue, statistics=self.statistics, names=self.names
+        )
+        rows = rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY)
+        if self.labelling is None:
+            return rows
+        labels = labels_per_user(
+            ordered,
+            as_ofs=self.as_ofs,
+            label_window=self.labelling.window,
+            category_level=self.labelling.category_level,
+            log_end=self.labelling.log_end.instant,
+        )
+        return rows.join(labels, on=KEY)
+
+    def schema(self) -> type[dy.Schema]:
+        """The columns of all that is computed."""
+        parts = [user_features_schema(self.catalogue), UserSequences]
+        return type("UserRows", tuple([*([Labels] if self.labelling else []), *reversed(parts)]), {})
+
+
+def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
+    """The catalogue as configured."""
+    return catalogue(
+        timezone=timezone,
+        windows=[Window(days) for days in settings.windows_days],
+        half_life_days=settings.affinity_half_life_days,
+        affinity_top=settings.affinity_top,
+    )
+
+
+def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFrame:
+    """The log as UserEvents; without bots for anything that is learnt from."""
+    items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
+    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    silver = run.store.read(events, SilverEvents)
+    return user_events(silver if with_bots else silver.where(~F.col("is_bot")), item_codes(items, codes))
+
+
+def names_of_codes(run: Run) -> pl.DataFrame:
+    """The words behind category and brand codes, small enough to travel to every worker."""
+    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    return pl.from_arrow(codes.where("kind != 'item'").toArrow())  # type: ignore[return-value]
+
+
+def user_rows(run: Run, coded: DataFrame, engine: Engine, *, events: int) -> DataFrame:
+    """One shuffle, whole users, in partitions of about as many events as one worker holds."""
+    wanted = -(-events // run.config.build_features.events_per_partition)
+    partitions = max(wanted, run.spark.sparkContext.defaultParallelism)
+    return per_user(coded, engine, schema=arrow_schema(engine.schema()), partitions=partitions)

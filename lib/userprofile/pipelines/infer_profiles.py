@@ -1,0 +1,117 @@
+"""gold.user_features and gold.user_sequences -> gold.user_profiles, scored on Spark's partitions."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from userprofile.config.load import config_version
+from userprofile.errors import DataGateError
+from userprofile.features.catalogue import user_features_schema
+from userprofile.pipelines.dates import log_range, scoring_date
+from userprofile.pipelines.engine import KEY, feature_catalogue
+from userprofile.pipelines.scoring import in_words, scored, tagged
+from userprofile.pipelines.steps import Outcome, Run, Step, code_version
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.entities import SilverCodes, SilverUsers
+from userprofile.schemas.gold import UserSequences
+from userprofile.schemas.ops import OpsModels
+from userprofile.schemas.profiles import UserProfiles
+from userprofile.spec import CALIBRATION_FILE, NETWORK_FILE, SPEC_FILE, FeatureSpec
+from userprofile.tables.store import TableVersion
+
+PROFILES = "gold.user_profiles"
+NO_MODEL = "none"
+SCORE_COLUMNS = ("embedding", "purchase_probability", "expected_spend", "next_categories")
+
+
+def infer_profiles(run: Run) -> Step:
+    """One profile row per user of the as-of date; scores are null, with the reason, where there is no model."""
+    features = run.pinned("gold.user_features", made_by="build_features")
+    sequences = run.pinned("gold.user_sequences", made_by="build_features")
+    events = run.pinned("silver.events", made_by="refine_events")
+    as_of = scoring_date(run, log_range(run, events)).date
+    model, reason = _model(run, as_of)
+    inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events")]
+    work = partial(_infer, run, inputs, as_of, model, reason)
+    parameters = {"model": model and model["model_version"]}
+    return run.step("infer_profiles", work, inputs=inputs, sections=["source"], parameters=parameters, as_of=as_of)
+
+
+def _model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | None]:
+    """The latest model trained to score this date, or why there is none."""
+    trained = run.done("train_model")
+    if trained is not None and "skipped" in trained.outcome.metrics:
+        return None, trained.outcome.metrics["skipped"]
+    if not run.store.exists("ops.models"):
+        return None, "no model has been trained"
+    models = run.store.read(run.store.pin("ops.models"), OpsModels).where(f"as_of_date = date'{as_of}'")
+    rows = models.orderBy("trained_at", ascending=False).limit(1).collect()
+    return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
+
+
+def _infer(
+    run: Run, inputs: list[TableVersion], as_of: date, model: dict[str, Any] | None, reason: str | None
+) -> Outcome:
+    features, sequences, events, users = inputs
+    catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
+    of_date = f"as_of_date = date'{as_of}'"
+    rows = run.store.read(features, user_features_schema(catalogue)).where(of_date)
+    history = run.store.read(sequences, UserSequences).where(of_date)
+    scores = _scores(run, rows.join(history, KEY), model) if model else None
+    profiles = rows.transform(tagged).transform(_with_scores, scores)
+    consent = run.store.read(users, SilverUsers).select("user_id", "consent")
+    versions = {
+        "model_version": F.lit(model["model_version"] if model else NO_MODEL),
+        "currency": F.lit(run.config.source.currency).cast("string"),
+        "scores_missing_because": F.lit(reason).cast("string"),
+        "consent": F.coalesce("consent", F.array().cast("array<string>")),
+        "events_version": F.lit(events.version).cast("long"),
+        "features_version": F.lit(features.version).cast("long"),
+        "training_version": F.lit(model["training_version"] if model else None).cast("long"),
+        "code_version": F.lit(code_version()),
+        "config_version": F.lit(config_version(run.config)),
+        "scored_at": F.lit(run.started_at),
+    }
+    profiles = profiles.join(consent, "user_id", "left").withColumns(versions).select(*UserProfiles.column_names())
+    where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
+    written = run.store.replace(profiles, PROFILES, UserProfiles, where=where)
+    figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}
+    return Outcome([written], figures | ({"scores_missing_because": reason} if reason else {}))
+
+
+def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
+    """The score columns by user; category codes in words."""
+    folder = Path(run.config.models) / model["model_version"]
+    files = {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, CALIBRATION_FILE)}
+    partitions = max(1, -(-rows.count() // run.config.infer_profiles.users_per_partition))
+    scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files)
+    level = FeatureSpec.from_json(files[SPEC_FILE].decode()).category_level
+    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    words = {row["code"]: row["value"] for row in codes.where(f"kind = 'category_{level}'").collect()}
+    return scores.withColumn("next_categories", in_words("next_categories", words))
+
+
+def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
+    """Adds the score columns; null without a model."""
+    if scores is not None:
+        return rows.join(scores, KEY)
+    fields = from_arrow_schema(arrow_schema(UserProfiles)).fields
+    return rows.withColumns({field.name: F.lit(None).cast(field.dataType) for field in fields if field.name in SCORE_COLUMNS})
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataGateError(
+            f"the model's file {path} cannot be read: {error.strerror}",
+            expected="the folder that train_model wrote",
+            fix="make train_model FORCE=1",
+        ) from error

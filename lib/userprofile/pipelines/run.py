@@ -1,0 +1,29 @@
+"""The whole path: raw log to one profile row per user, and the page."""
+
+from __future__ import annotations
+
+from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.build_report import build_report
+from userprofile.pipelines.build_training_set import build_training_set
+from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
+from userprofile.pipelines.infer_profiles import infer_profiles
+from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.refine_events import refine_events
+from userprofile.pipelines.steps import Run
+from userprofile.pipelines.train_model import train_model
+
+
+def run_path(run: Run) -> None:
+    """Every job in order; each finds its predecessor's tables pinned."""
+    if run.config.source.name == DEMO_SHOP and not run.inputs:
+        generate_demo_shop(run)
+    for job in (
+        ingest_events,
+        refine_events,
+        build_features,
+        build_training_set,
+        train_model,
+        infer_profiles,
+        build_report,
+    ):
+        job(run)

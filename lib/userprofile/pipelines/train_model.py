@@ -1,0 +1,154 @@
+"""gold.training_examples, one pinned version -> models/<model_version>/ and a row in ops.models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+from deltalake import DeltaTable
+
+from userprofile.baselines.ladder import fit_ladder
+from userprofile.calibration.calibration import Calibration, calibration_metrics
+from userprofile.config.load import config_version
+from userprofile.features.catalogue import dense_names
+from userprofile.feed.read import to_batch
+from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
+from userprofile.pipelines.dates import log_range, scoring_date
+from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.steps import Outcome, Run, Step, code_version
+from userprofile.schemas.ops import OpsModels
+from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
+from userprofile.tables.store import TableVersion, Transaction
+from userprofile.training.evaluate import unpacked
+from userprofile.training.launch import launch
+from userprofile.training.request import TrainingRequest
+from userprofile.training.trained import METRICS, Trained
+
+SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
+EXAMPLES = "gold.training_examples"
+
+
+def train_model(run: Run) -> Step:
+    """Train on the examples that the last build left; a step without a model where there are none."""
+    built = run.done("build_training_set")
+    if built is not None and not built.outcome.outputs:
+        return run.skip("train_model", built.outcome.metrics["skipped"])
+    examples = run.pinned(EXAMPLES, made_by="build_training_set")
+    as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events")))
+    work = partial(_train, run, examples, as_of.date)
+    return run.step("train_model", work, inputs=[examples], sections=SECTIONS, as_of=as_of.date)
+
+
+def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
+    settings = run.config.train_model
+    table = DeltaTable(run.store.path(examples.table), version=examples.version)
+    train = _split(table, "train")
+    request = TrainingRequest(
+        table=str(Path(run.store.path(examples.table)).resolve()) if "://" not in run.store.root else run.store.path(EXAMPLES),
+        version=examples.version,
+        spec=_spec(run, train),
+        settings=settings.network.model_dump(),
+        epochs=settings.epochs,
+        batch_rows=settings.batch_rows,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        patience=settings.patience,
+        seed=settings.seed,
+        shards=settings.shards,
+        threads_per_rank=settings.threads_per_process,
+        timeout_seconds=settings.timeout.total_seconds(),
+    )
+    identity = hashlib.sha256(f"{request.to_json()} {code_version()}".encode()).hexdigest()[:8]
+    model_version = f"{run.config.source.name}-{as_of}-{identity}"
+    workplace = Path(run.config.models)
+    workplace.mkdir(parents=True, exist_ok=True)
+    cluster = None if run.config.spark.master.startswith("local") else run.spark
+    trained = launch(request, processes=settings.processes, spark=cluster, workplace=workplace, report=run.say)
+    files, measures = _with_calibration(trained)
+    measures["baselines"] = {split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")}
+    files[METRICS] = json.dumps(measures, indent=1).encode()
+    files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
+    write_model(workplace / model_version, files)
+    row = {
+        "model_version": model_version,
+        "trained_at": run.started_at,
+        "as_of_date": as_of,
+        "training_version": examples.version,
+        "examples": train.num_rows,
+        "processes": settings.processes,
+        "metrics": json.dumps(measures),
+        "config_version": config_version(run.config, *SECTIONS),
+        "code_version": code_version(),
+    }
+    where = f"model_version = '{model_version}'"
+    models = run.store.replace(run.store.rows([row], OpsModels), "ops.models", OpsModels, where=where)
+    return Outcome([models], _figures(model_version, train.num_rows, trained, measures))
+
+
+def write_model(folder: Path, files: dict[str, bytes]) -> None:
+    """A model folder, whole or not at all."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    for name, content in files.items():
+        (unfinished / name).write_bytes(content)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+
+
+def _split(table: DeltaTable, split: str) -> pa.Table:
+    return table.to_pyarrow_table(partitions=[("split", "=", split)])
+
+
+def _spec(run: Run, train: pa.Table) -> FeatureSpec:
+    built = run.done("build_training_set")
+    level = built.outcome.metrics["category_level"] if built else run.config.build_training_set.category_level
+    return fit_spec(
+        train,
+        dense_names=dense_names(feature_catalogue(run.config.build_features, run.config.source.timezone)),
+        sequence_length=run.config.build_features.sequence_length,
+        category_level=level,
+        item_vocabulary_size=run.config.train_model.item_vocabulary,
+        label_category_limit=run.config.train_model.label_categories,
+    )
+
+
+def _with_calibration(trained: Trained) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Fitted on validation, reported on test; predictions are not kept in the model folder."""
+    predictions = {split: unpacked(trained.files[f"predictions_{split}.npz"]) for split in ("validation", "test")}
+    calibration = Calibration.fit(predictions["validation"])
+    measures = json.loads(trained.files[METRICS])
+    measures["calibration"] = calibration_metrics(calibration, predictions["test"]) if predictions["test"] else {}
+    files = {name: content for name, content in trained.files.items() if not name.startswith("predictions_")}
+    return {**files, CALIBRATION_FILE: calibration.to_json().encode()}, measures
+
+
+def _ladder(train: pa.Table, judged: pa.Table, spec: FeatureSpec) -> dict[str, Any]:
+    """Each baseline's measures on the rows of a split, by head and name."""
+    if not judged.num_rows:
+        return {}
+    batch = to_batch(judged, spec)
+    measure = {"purchase": binary_metrics, "spend": spend_metrics, "next_categories": ranking_metrics}
+    label = {"purchase": "label_purchase", "spend": "label_spend", "next_categories": "label_next_categories"}
+    return {
+        head: {name: measure[head](batch[label[head]], rule.predict(judged)) for name, rule in rules.items()}
+        for head, rules in fit_ladder(train, spec).items()
+    }
+
+
+def _figures(model_version: str, examples: int, trained: Trained, measures: dict[str, Any]) -> dict[str, Any]:
+    test, rules = measures["test"], measures["baselines"]["test"]
+    figures = {"model_version": model_version, "examples": examples, "epochs": len(trained.history)}
+    if test.get("rows"):
+        figures["test_auc"] = test["purchase"]["auc"]
+        figures["test_auc_recency_rule"] = rules["purchase"].get("recency_rule", {}).get("auc")
+        if "next_categories" in test:
+            figures["test_ndcg_at_10"] = test["next_categories"]["ndcg@10"]
+            figures["test_ndcg_at_10_popularity"] = rules["next_categories"]["popularity"]["ndcg@10"]
+    return figures

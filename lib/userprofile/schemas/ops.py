@@ -1,0 +1,43 @@
+"""Tables about the runs themselves."""
+
+from __future__ import annotations
+
+import dataframely as dy
+
+from userprofile.schemas.events import utc
+
+
+def table_versions() -> dy.List:
+    """Pinned tables: what was read, or what was written."""
+    pinned = {"table": dy.String(nullable=False), "version": dy.Int64(nullable=False), "rows": dy.Int64(nullable=False)}
+    return dy.List(dy.Struct(pinned), nullable=False)
+
+
+class OpsRuns(dy.Schema):
+    """ops.runs: one row per step done. The same fingerprint again means the same outputs."""
+
+    run_id = dy.String(primary_key=True)
+    step = dy.String(primary_key=True)
+    started_at = utc()
+    seconds = dy.Float64(nullable=False)
+    as_of_date = dy.Date(nullable=True)
+    inputs = table_versions()
+    outputs = table_versions()
+    fingerprint = dy.String(nullable=False)  # of step, inputs, parameters, config and code
+    config_version = dy.String(nullable=False)
+    code_version = dy.String(nullable=False)
+    metrics = dy.String(nullable=False)  # a JSON object of figures in domain units
+
+
+class OpsModels(dy.Schema):
+    """ops.models: one row per trained model, whose folder is models/<model_version>/."""
+
+    model_version = dy.String(primary_key=True)
+    trained_at = utc()
+    as_of_date = dy.Date(nullable=False)  # the date it is to score
+    training_version = dy.Int64(nullable=False)  # of gold.training_examples
+    examples = dy.Int64(nullable=False)
+    processes = dy.Int32(nullable=False)
+    metrics = dy.String(nullable=False)  # metrics.json
+    config_version = dy.String(nullable=False)
+    code_version = dy.String(nullable=False)

@@ -1,0 +1,175 @@
+"""The one place where a Spark session is made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import pyspark
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+import userprofile
+from userprofile.errors import EnvironmentMismatchError
+from userprofile.spark.code import code_archive
+from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars, jars_folder
+
+_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+
+_QUIET = {"spark.ui.showConsoleProgress": "false"}
+_EXECUTORS = {
+    # Spark runs one task a core: more threads in each would only push each other aside.
+    "spark.executorEnv.POLARS_MAX_THREADS": "1",
+    "spark.executorEnv.TF_CPP_MIN_LOG_LEVEL": "3",
+    "spark.executorEnv.PYTHONHASHSEED": "0",
+}
+
+
+def build_session(
+    *,
+    application: str,
+    master: str,
+    driver_memory: str,
+    shuffle_partitions: int,
+    settings: Mapping[str, str],
+    verbose: bool,
+) -> SparkSession:
+    """A session with Delta Lake, times in UTC, and this package on its executors.
+
+    `settings` win over everything set here. Where a platform or spark-submit has started Spark already, its master,
+    memory and jars stay as they are. Without `verbose` what the JVM prints is dropped: an error still reaches
+    the caller as an exception. Raises EnvironmentMismatchError when Spark cannot start.
+    """
+    if (active := SparkSession.getActiveSession()) is not None:
+        for name, value in {**_session_settings(shuffle_partitions), **settings}.items():
+            with contextlib.suppress(PySparkException):  # what is fixed at start stays the platform's
+                active.conf.set(name, value)
+        return active
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    chosen = _session_settings(shuffle_partitions) | _DELTA | _QUIET | _EXECUTORS
+    if not submitted:
+        chosen |= {"spark.master": master, "spark.driver.memory": driver_memory}
+        chosen |= _jar_settings() | _place_settings(master)
+        require_reachable(master)
+    session = _started(application, {**chosen, **settings}, verbose=verbose)
+    session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
+    if not submitted and not _is_local(master):
+        session.sparkContext.addPyFile(str(code_archive()))
+    return session
+
+
+def _session_settings(shuffle_partitions: int) -> dict[str, str]:
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(shuffle_partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+        # Delta's default of 50 tasks to read a table's log is made for logs of millions of files.
+        "spark.databricks.delta.snapshotPartitions": "2",
+        # Elements of lists are declared never null; Delta checks that of columns only.
+        "spark.databricks.delta.constraints.allowUnenforcedNotNull.enabled": "true",
+        # A cast in a mapping that meets bad text gives null, and the row its reason, rather than an end of the run.
+        "spark.sql.ansi.enabled": "false",
+    }
+
+
+def _jar_settings() -> dict[str, str]:
+    if jars := delta_jars():
+        return {"spark.jars": ",".join(str(jar) for jar in jars)}
+    return {"spark.jars.packages": delta_coordinates(pyspark.__version__), "spark.jars.excludes": EXCLUDED}
+
+
+def _place_settings(master: str) -> dict[str, str]:
+    """What depends on where executors run."""
+    chosen: dict[str, str] = {}
+    if _is_local(master):
+        package_root = str(Path(userprofile.__file__).parents[1])
+        inherited = os.environ.get("PYTHONPATH", "")
+        chosen["spark.executorEnv.PYTHONPATH"] = f"{package_root}{os.pathsep}{inherited}" if inherited else package_root
+    if _is_this_machine(master):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ["PYSPARK_PYTHON"] = sys.executable  # what PySpark reads; the setting is for spark-submit
+        chosen |= {"spark.pyspark.python": sys.executable, "spark.ui.enabled": "false"}
+        chosen |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return chosen
+
+
+def _is_local(master: str) -> bool:
+    return master.startswith("local")
+
+
+def _is_this_machine(master: str) -> bool:
+    return _is_local(master) or "//127.0.0.1:" in master or "//localhost:" in master
+
+
+def require_reachable(master: str) -> None:
+    """Raise unless one of a standalone cluster's masters answers; Spark itself would try for a minute."""
+    if not master.startswith("spark://"):
+        return
+    for address in master.removeprefix("spark://").split(","):
+        host, _, port = address.rpartition(":")
+        with contextlib.suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=5):
+            return
+    raise EnvironmentMismatchError(
+        f"no Spark master answers at {master}",
+        expected="a running standalone cluster",
+        fix="make cluster-up, or another MASTER; MASTER=local[*] needs no cluster",
+    )
+
+
+def _started(application: str, settings: Mapping[str, str], *, verbose: bool) -> SparkSession:
+    builder = SparkSession.builder.appName(application)
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    with tempfile.TemporaryFile() as log, contextlib.nullcontext() if verbose else _errors_into(log):
+        try:
+            return builder.getOrCreate()
+        except (PySparkException, Py4JError, OSError) as error:
+            raise _cannot_start(log, settings, error) from (error if verbose else None)
+
+
+@contextlib.contextmanager
+def _errors_into(log: IO[bytes]) -> Iterator[None]:
+    """A JVM started inside writes its standard error to `log` for as long as it lives; this process no longer."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _cannot_start(log: IO[bytes], settings: Mapping[str, str], error: Exception) -> EnvironmentMismatchError:
+    log.seek(0)
+    said = log.read().decode(errors="replace") or str(error)
+    if "spark.jars.packages" in settings and re.search("unresolved dependenc|download failed|ivy settings", said, re.I):
+        return EnvironmentMismatchError(
+            "Spark cannot get Delta Lake's jars",
+            expected=f"{' and '.join(_jar_names())} in {jars_folder()}",
+            received=f"no such files, and Spark's resolver did not find {settings['spark.jars.packages']}",
+            fix="bash jobs/setup/jars.sh, or set USERPROFILE_JARS to a folder that holds both jars",
+        )
+    causes = [line.strip() for line in said.splitlines() if "Exception" in line or "JAVA_HOME" in line]
+    return EnvironmentMismatchError(
+        "Spark cannot start",
+        received=causes[0][:300] if causes else said[:300],
+        fix="make doctor checks the parts; --verbose shows what the JVM says",
+    )
+
+
+def _jar_names() -> tuple[str, ...]:
+    minor, _, delta_version = delta_coordinates(pyspark.__version__).rpartition(":")
+    return f"{minor.rpartition(':')[2]}-{delta_version}.jar", f"delta-storage-{delta_version}.jar"

@@ -1,0 +1,204 @@
+"""What the network reads and predicts, fixed on the training rows and stored with the model.
+
+Writer, reader, training and scoring share this one definition, so that a number means the same at each of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from userprofile.columns import CATEGORY_LEVELS
+from userprofile.errors import UsageError
+
+FORMAT_VERSION = 1
+
+# Files of a model folder that scoring needs.
+NETWORK_FILE, SPEC_FILE, CALIBRATION_FILE = "network.keras", "spec.json", "calibration.json"
+
+NONE_INDEX = 0
+UNKNOWN_INDEX = 1
+FIRST_KNOWN_INDEX = 2
+
+# A normal distribution has skewness 0, an exponential one 2: beyond that a few rows would rule the scale.
+HEAVY_TAIL_SKEWNESS = 2.0
+
+
+@dataclass(frozen=True)
+class DenseFeature:
+    """One number about a user; `mean` and `scale` are those of the value after `signed_log` where `logarithm`."""
+
+    name: str
+    mean: float
+    scale: float
+    logarithm: bool
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Order and meaning of the network's inputs and labels.
+
+    Vocabularies hold codes of silver.codes, most frequent first. An index is 0 for none or padding, 1 for a code
+    outside the vocabulary, i + 2 for vocabulary[i]. `label_categories` are codes of `category_level`.
+    """
+
+    dense: tuple[DenseFeature, ...]
+    sequence_length: int
+    category_level: int
+    item_vocabulary: tuple[int, ...]
+    category_vocabulary: tuple[int, ...]
+    label_categories: tuple[int, ...]
+
+    @property
+    def dense_names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.dense)
+
+    @property
+    def category_column(self) -> str:
+        return f"sequence_category_{self.category_level}"
+
+    def to_json(self) -> str:
+        """Keys sorted: the same spec is the same text."""
+        return json.dumps({"format_version": FORMAT_VERSION, **asdict(self)}, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> FeatureSpec:
+        """Raises UsageError when the text is no spec or one of another format version."""
+        fields = _fields_of(text)
+        try:
+            fields["dense"] = [DenseFeature(**feature) for feature in fields["dense"]]
+            values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+            return cls(**values)
+        except (KeyError, TypeError) as reason:
+            raise _not_a_spec(str(reason)) from reason
+
+
+def fit_spec(
+    train: pa.Table,
+    *,
+    dense_names: Sequence[str],
+    sequence_length: int,
+    category_level: int,
+    item_vocabulary_size: int,
+    label_category_limit: int,
+    minimum_count: int = 2,
+) -> FeatureSpec:
+    """The spec of gold.training_examples rows; only rows of the train split may be given.
+
+    A dense feature that is all null or constant is dropped. A vocabulary takes codes seen at least `minimum_count`
+    times, so that rare ones share, and thereby train, the unknown index. Raises UsageError for a missing column,
+    rows of another split, no rows, or a category level that does not exist.
+    """
+    if category_level not in CATEGORY_LEVELS:
+        raise UsageError("no such category level", expected=str(CATEGORY_LEVELS), received=str(category_level))
+    category_column = f"sequence_category_{category_level}"
+    _require_columns(train, [*dense_names, "sequence_item", category_column, "label_next_categories"])
+    _require_train_rows(train)
+    return FeatureSpec(
+        dense=tuple(_dense_features(train, dense_names)),
+        sequence_length=sequence_length,
+        category_level=category_level,
+        item_vocabulary=_frequent(train["sequence_item"], minimum_count)[:item_vocabulary_size],
+        category_vocabulary=_frequent(train[category_column], minimum_count),
+        label_categories=_frequent(train["label_next_categories"], 1)[:label_category_limit],
+    )
+
+
+def vocabulary_index(codes: np.ndarray, vocabulary: Sequence[int]) -> np.ndarray:
+    """int32 indices of `codes`, of any shape: 0 for code 0, 1 for a code not in the vocabulary, else place + 2.
+
+    >>> vocabulary_index(np.array([7, 0, 5, 9]), (5, 7)).tolist()
+    [3, 0, 2, 1]
+    """
+    if not len(vocabulary):
+        return np.where(codes == 0, NONE_INDEX, UNKNOWN_INDEX).astype(np.int32)
+    known = np.asarray(vocabulary, dtype=np.int64)
+    order = np.argsort(known)
+    place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
+    found = known[order[place]] == codes
+    index = np.where(found, order[place] + FIRST_KNOWN_INDEX, UNKNOWN_INDEX)
+    return np.where(codes == 0, NONE_INDEX, index).astype(np.int32)
+
+
+def signed_log(values: np.ndarray) -> np.ndarray:
+    """sign(x) * ln(1 + |x|): 0 stays 0, the sign stays, NaN stays."""
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def dense_values(column: pa.ChunkedArray) -> np.ndarray:
+    """float64 [rows], NaN for null."""
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False) if len(column) else np.empty(0)
+
+
+def skewness(values: np.ndarray) -> float:
+    """Fisher-Pearson coefficient m3 / m2**1.5; 0 for a symmetric sample, 2 for an exponential one."""
+    centred = values - values.mean()
+    return float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)
+
+
+def _dense_features(train: pa.Table, names: Iterable[str]) -> Iterable[DenseFeature]:
+    for name in names:
+        values = dense_values(train[name])
+        values = values[np.isfinite(values)]
+        if not values.size or np.ptp(values) == 0:
+            continue
+        logarithm = skewness(values) > HEAVY_TAIL_SKEWNESS
+        values = signed_log(values) if logarithm else values
+        yield DenseFeature(name, mean=float(values.mean()), scale=float(values.std()), logarithm=logarithm)
+
+
+def _frequent(lists: pa.ChunkedArray, minimum_count: int) -> tuple[int, ...]:
+    """Codes other than 0, most frequent first, the smaller code first among equals."""
+    codes, counts = np.unique(pc.list_flatten(lists).to_numpy(), return_counts=True)
+    kept = (codes != 0) & (counts >= minimum_count)
+    codes, counts = codes[kept], counts[kept]
+    return tuple(int(code) for code in codes[np.lexsort((codes, -counts))])
+
+
+def _require_columns(table: pa.Table, names: Sequence[str]) -> None:
+    missing = sorted(set(names) - set(table.column_names))
+    if missing:
+        raise UsageError(
+            "the training examples lack columns that the spec names",
+            expected=", ".join(missing),
+            received=", ".join(table.column_names),
+            fix="make build_features build_training_set, or name other dense features",
+        )
+
+
+def _require_train_rows(train: pa.Table) -> None:
+    splits = set(train["split"].unique().to_pylist()) if "split" in train.column_names else {"train"}
+    if not train.num_rows or splits != {"train"}:
+        raise UsageError(
+            "a spec is fitted on training rows only",
+            expected="at least one row, all of split train",
+            received=f"{train.num_rows} rows of split {', '.join(sorted(map(str, splits))) or 'none'}",
+        )
+
+
+def _fields_of(text: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(text)
+    except json.JSONDecodeError as reason:
+        raise _not_a_spec(str(reason)) from reason
+    if not isinstance(fields, dict):
+        raise _not_a_spec(f"a JSON {type(fields).__name__}")
+    version = fields.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise UsageError(
+            "the model folder was written in another format",
+            expected=f"format_version {FORMAT_VERSION}",
+            received=f"format_version {version}",
+            fix="make train_model, or read the folder with the code version in its metrics.json",
+        )
+    return fields
+
+
+def _not_a_spec(received: str) -> UsageError:
+    return UsageError("spec.json is not a feature spec", expected="the fields of FeatureSpec", received=received)

@@ -1,0 +1,45 @@
+"""Checks of a table's columns against its declared class."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import ArrayType, DataType, StructType
+
+from userprofile.errors import DataGateError
+
+
+def require_same_schema(received: StructType, expected: StructType, *, what: str, nullability: bool = True) -> None:
+    """Same names with same types in any order; raises DataGateError showing both sides.
+
+    With `nullability`, a column that may not be null must be declared so too.
+    """
+    left, right = _columns(received, nullability), _columns(expected, nullability)
+    if left == right:
+        return
+    raise DataGateError(
+        what,
+        expected=_show(right, left),
+        received=_show(left, right),
+        fix="write to a new warehouse, or run the version of the code that wrote this table",
+    )
+
+
+def _columns(schema: StructType, nullability: bool) -> dict[str, str]:
+    return {
+        field.name: _type(field.dataType) + (" not null" if nullability and not field.nullable else "")
+        for field in schema.fields
+    }
+
+
+def _type(data_type: DataType) -> str:
+    """The type's name without the nullability of nested parts, which Arrow and Spark state differently."""
+    if isinstance(data_type, ArrayType):
+        return f"array<{_type(data_type.elementType)}>"
+    if isinstance(data_type, StructType):
+        return f"struct<{', '.join(f'{field.name}: {_type(field.dataType)}' for field in data_type.fields)}>"
+    return data_type.simpleString()
+
+
+def _show(side: dict[str, str], other: dict[str, str]) -> str:
+    different = [f"{name} {kind}" for name, kind in side.items() if other.get(name) != kind]
+    same = len(side) - len(different)
+    return f"{', '.join(different) or 'nothing more'} (and {same} columns that agree)"

@@ -1,0 +1,114 @@
+"""The row groups of a pinned table version, for readers that go past Spark to the Parquet files.
+
+A raw reader knows nothing of what Delta keeps beside the files. What such a reader would get wrong is refused here:
+rows deleted by a deletion vector would come back, and mapped columns would have other names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from userprofile.errors import ConflictError, DataGateError, UsageError
+
+# Reader features that leave the Parquet files readable as they are, or that are looked into below.
+_UNDERSTOOD = {"columnMapping", "deletionVectors", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
+
+_FOOTERS_AT_ONCE = 8
+
+
+def row_groups(path: str, version: int, *, partition: Mapping[str, str] | None = None) -> list[tuple[str, int, int]]:
+    """(file, index in the file, rows) of every row group of the version, in the order of file names.
+
+    `path` and files are local paths or URIs. `partition` keeps files of these partition values and needs a table
+    partitioned by these columns. Partition columns are not in the files. Raises UsageError where there is no such
+    table or version, DataGateError where the files alone do not hold the table, ConflictError where a file is gone.
+    """
+    table = _open(path, version)
+    _require_plain_files(table, path)
+    files = sorted(_files(table, path, partition or {}))
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
+        footers = threads.map(_footer, files)
+        return [
+            (file, index, footer.row_group(index).num_rows)
+            for file, footer in zip(files, footers, strict=True)
+            for index in range(footer.num_row_groups)
+        ]
+
+
+def _open(path: str, version: int) -> DeltaTable:
+    try:
+        return DeltaTable(path, version=version)
+    except (DeltaError, OSError) as reason:
+        raise UsageError(
+            f"version {version} of the Delta table at {path} cannot be opened",
+            expected="a table with this version, its log not yet cleaned up",
+            received=str(reason).splitlines()[0],
+            fix="make build_training_set, and train on the version that it prints",
+        ) from reason
+
+
+def _require_plain_files(table: DeltaTable, path: str) -> None:
+    protocol = table.protocol()
+    features = set(protocol.reader_features or ())
+    mapping = table.metadata().configuration.get("delta.columnMapping.mode", "none")
+    if unknown := features - _UNDERSTOOD:
+        raise _refused(path, f"the reader features {', '.join(sorted(unknown))}", "write it anew without them")
+    if mapping != "none":
+        raise _refused(path, f"column mapping by {mapping}", "write it anew with delta.columnMapping.mode = none")
+    if "deletionVectors" in features and _has_deletion_vectors(table):
+        raise _refused(path, "deletion vectors", f"REORG TABLE delta.`{path}` APPLY (PURGE), and train on that version")
+
+
+def _has_deletion_vectors(table: DeltaTable) -> bool:
+    """Also true where a vector cannot be read: it is there."""
+    try:
+        return any(batch.num_rows for batch in table.deletion_vectors())
+    except DeltaError:
+        return True
+
+
+def _files(table: DeltaTable, path: str, partition: Mapping[str, str]) -> Iterator[str]:
+    if missing := set(partition) - set(table.metadata().partition_columns):
+        raise DataGateError(
+            f"the table at {path} is not partitioned as training reads it",
+            expected=f"partitioned by {', '.join(sorted(missing))}",
+            received=f"partitioned by {', '.join(table.metadata().partition_columns) or 'nothing'}",
+            fix="make build_training_set",
+        )
+    for action in pa.table(table.get_add_actions()).to_pylist():
+        values = action.get("partition") or {}
+        if all(str(values[column]) == value for column, value in partition.items()):
+            yield _location(path, unquote(action["path"]))
+
+
+def _location(path: str, file: str) -> str:
+    """The log names files relative to the table, except those that a shallow clone shares with another table."""
+    return file if "://" in file or file.startswith("/") else f"{path.rstrip('/')}/{file}"
+
+
+def _footer(file: str) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(file)
+    except FileNotFoundError as reason:
+        raise ConflictError(
+            f"a data file of the pinned version is gone: {file}",
+            expected="every file of the version",
+            received="a table that was vacuumed or rewritten by hand",
+            fix="make build_training_set, and train on the version that it prints",
+        ) from reason
+
+
+def _refused(path: str, found: str, fix: str) -> DataGateError:
+    return DataGateError(
+        f"the table at {path} cannot be read from its files alone",
+        expected="plain Parquet files that hold exactly the rows of the version",
+        received=found,
+        fix=fix,
+    )

@@ -1,0 +1,147 @@
+"""The only place that touches Delta: every read and write is checked against the table's class."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import pyarrow as pa
+from delta.exceptions import DeltaConcurrentModificationException
+from delta.tables import DeltaTable
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
+
+from userprofile.errors import ConflictError, DataGateError
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.tables.expectations import require_same_schema
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """One pinned state of a table, and how many rows it holds or the write brought."""
+
+    table: str
+    version: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Names an append, so that the same append again changes nothing (Delta's txnAppId and txnVersion)."""
+
+    application: str
+    version: int
+
+
+class Store:
+    """The tables of one source, at `<root>/<layer>/<name>`."""
+
+    def __init__(self, spark: SparkSession, root: str, *, run_id: str = "") -> None:
+        self.spark, self.root, self.run_id = spark, root.rstrip("/"), run_id
+
+    def path(self, table: str) -> str:
+        """The folder or URI of `layer.name`."""
+        return f"{self.root}/{table.replace('.', '/')}"
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has been written at least once."""
+        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+
+    def pin(self, table: str) -> TableVersion:
+        """The state that the table has now."""
+        version = self._last_commit(table)["version"]
+        frame = self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
+        return TableVersion(table, version, frame.count())
+
+    def read(self, pinned: TableVersion, schema: type[dy.Schema]) -> DataFrame:
+        """Exactly the pinned state; refused when its columns are not those of `schema`."""
+        frame = self.spark.read.format("delta").option("versionAsOf", pinned.version).load(self.path(pinned.table))
+        expected = from_arrow_schema(arrow_schema(schema))
+        require_same_schema(frame.schema, expected, what=f"table {pinned.table} has other columns than this version reads")
+        return frame.select(*expected.names)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]], schema: type[dy.Schema]) -> DataFrame:
+        """A small frame of the given rows."""
+        return self.spark.createDataFrame(pa.Table.from_pylist(list(rows), schema=arrow_schema(schema)))
+
+    def append(
+        self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction, *, partition: str = ""
+    ) -> TableVersion:
+        """Add rows once: the same transaction again adds nothing."""
+        options = {"txnAppId": transaction.application, "txnVersion": str(transaction.version)}
+        return self._write(frame, table, schema, mode="append", options=options, partition=partition)
+
+    def replace(
+        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "true", partition: str = ""
+    ) -> TableVersion:
+        """Put `frame` in the place of all rows for which the SQL condition `where` holds, in one commit."""
+        return self._write(frame, table, schema, mode="overwrite", options={"replaceWhere": where}, partition=partition)
+
+    def _write(
+        self,
+        frame: DataFrame,
+        table: str,
+        schema: type[dy.Schema],
+        *,
+        mode: str,
+        options: dict[str, str],
+        partition: str,
+    ) -> TableVersion:
+        expected = from_arrow_schema(arrow_schema(schema))
+        require_same_schema(frame.schema, expected, what=f"the rows to be written to {table} have other columns", nullability=False)
+        with self._lock(table), _clear_errors(table):
+            self._create(table, expected, partition)
+            before = self._last_commit(table)["version"]
+            writer = frame.select(*expected.names).write.format("delta").mode(mode)
+            writer.options(**options, userMetadata=self.run_id).save(self.path(table))
+            commit = self._last_commit(table)
+            rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if commit["version"] > before else 0
+            return TableVersion(table, commit["version"], rows)
+
+    def _create(self, table: str, columns: StructType, partition: str) -> None:
+        if not self.exists(table):
+            # Column by column, since a frame's own nullability would be lost; NOT NULL is then enforced by Delta.
+            builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).addColumns(columns)
+            (builder.partitionedBy(partition) if partition else builder).execute()
+        existing = self.spark.read.format("delta").load(self.path(table)).schema
+        require_same_schema(existing, columns, what=f"table {table} was written with other columns")
+
+    def _last_commit(self, table: str) -> dict:
+        return DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()[0].asDict()
+
+    @contextmanager
+    def _lock(self, table: str) -> Iterator[None]:
+        """On a local disk Delta's commit is atomic within one JVM only; elsewhere the object store decides."""
+        folder = Path(self.path(table).removeprefix("file://"))
+        if re.match(r"^[a-z0-9]+://", self.root) and not self.root.startswith("file://"):
+            yield
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder.parent / f".{folder.name}.lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def _clear_errors(table: str) -> Iterator[None]:
+    try:
+        yield
+    except DeltaConcurrentModificationException as error:
+        raise ConflictError(f"another writer changed {table} at the same time", fix="run the same command again") from error
+    except PySparkException as error:
+        if "NOT_NULL" in str(error):
+            raise DataGateError(
+                f"a row for {table} lacks a value it must have",
+                expected="no null in columns declared so",
+                received=str(error).splitlines()[0][:300],
+                fix="nothing was written; see the column in lib/userprofile/schemas",
+            ) from error
+        raise

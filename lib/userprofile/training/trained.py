@@ -1,0 +1,16 @@
+"""What a training leaves behind. Without TensorFlow, so that a Spark driver can hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+NETWORK, SPEC, HISTORY, METRICS = "network.keras", "spec.json", "history.json", "metrics.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`files` of the model folder by name; `history` has an entry an epoch: epoch, seconds, train, validation."""
+
+    files: dict[str, bytes]
+    history: list[dict[str, Any]]

@@ -1,0 +1,161 @@
+"""One rank of a training, as a process of its own: `python -m userprofile.training.worker <request.json> <folder>`.
+
+Lines for people go to standard output. A failure that a rank can name goes to standard error as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from userprofile.errors import ExitCode, UserprofileError
+from userprofile.training.collective import of_environment
+from userprofile.training.request import TrainingRequest
+from userprofile.training.trained import METRICS, NETWORK, Trained
+
+FAILURE = "userprofile-failure "
+
+# Horovod raises where another rank has gone; what happened is for that rank to say.
+OTHER_RANK_LOST = "userprofile-other-rank-lost"
+
+EVALUATED_SPLITS = ("validation", "test")
+
+# Until then libraries load, all ranks arrive and the network is compiled.
+FIRST_STEP_SECONDS = 180.0
+
+SECONDS_BETWEEN_BEATS = 1.0
+
+# After the whole time is up: for the step under way, so that its beat can say so in words.
+LAST_BEAT_SECONDS = 10.0
+
+
+class Watchdog:
+    """Ends this process, with the stacks of its threads on standard error, unless a beat comes in time.
+
+    A C thread watches, so that also a process stuck in a collective or in native code ends. The first rank that ends
+    makes the launcher end the others.
+    """
+
+    def __init__(self, *, stall_seconds: float, timeout_seconds: float) -> None:
+        self.stall_seconds, self.timeout_seconds = stall_seconds, timeout_seconds
+        self.started = self.armed = time.monotonic()
+        self._arm(max(stall_seconds, FIRST_STEP_SECONDS))
+
+    def beat(self) -> None:
+        """Starts the wait anew, cheap enough for every step; raises UserprofileError when the whole time is up."""
+        if (now := time.monotonic()) - self.armed > SECONDS_BETWEEN_BEATS:
+            self.armed = now
+            if now - self.started > self.timeout_seconds:
+                raise UserprofileError(
+                    f"the training did not end within {self.timeout_seconds:.0f} s",
+                    fix="allow more by train_model.timeout, or train fewer epochs or on more ranks",
+                )
+            self._arm(self.stall_seconds)
+
+    def rest(self) -> None:
+        """Nothing is watched any more."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def _arm(self, seconds: float) -> None:
+        left = self.started + self.timeout_seconds - self.armed
+        faulthandler.dump_traceback_later(min(seconds, max(left, 0) + LAST_BEAT_SECONDS), exit=True)
+
+
+def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
+    """Train as the rank that the environment says; rank 0 also judges the saved model on validation and test."""
+    watchdog = Watchdog(stall_seconds=request.stall_seconds, timeout_seconds=request.timeout_seconds)
+    collective = of_environment()
+    _use_machine(request.threads_per_rank, collective.local_rank)
+
+    from userprofile.training.loop import train
+
+    trained = train(request, collective, report=report, beat=watchdog.beat)
+    if collective.rank == 0:
+        trained = replace(trained, files=trained.files | _evaluation(trained, request, watchdog.beat))
+    watchdog.rest()
+    return trained
+
+
+def attempt(request: str) -> dict[str, bytes] | int:
+    """`run` for a launcher that has no other channel than the process: files on rank 0 and none elsewhere, or the
+    exit code after a failure, which has been printed.
+
+    The caller then has to leave by os._exit: Horovod's exit handler would wait for ranks that wait for this one.
+    """
+    try:
+        return run(TrainingRequest.from_json(request), lambda line: print(line, flush=True)).files
+    except BaseException as error:
+        return _told(error)
+
+
+def main(arguments: list[str]) -> None:
+    """The files of rank 0 into the folder, each whole or not at all."""
+    request, folder = map(Path, arguments)
+    outcome = attempt(request.read_text())
+    if isinstance(outcome, int):
+        os._exit(outcome)
+    for name, content in outcome.items():
+        unfinished = folder / f"{name}.unfinished"
+        unfinished.write_bytes(content)
+        unfinished.replace(folder / name)
+
+
+def _use_machine(threads: int, local_rank: int) -> None:
+    """This rank's share of cores, and its own GPU where there are any."""
+    import pyarrow as pa
+    import tensorflow as tf
+
+    pa.set_cpu_count(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if gpus := tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices(gpus[local_rank % len(gpus)], "GPU")
+
+
+def _evaluation(trained: Trained, request: TrainingRequest, beat: Callable[[], None]) -> dict[str, bytes]:
+    """metrics.json, and the predictions that calibration needs, of the network as it was saved."""
+    import keras
+
+    from userprofile.training.evaluate import metrics, packed, predict
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NETWORK
+        path.write_bytes(trained.files[NETWORK])
+        model = keras.saving.load_model(path)
+    files: dict[str, bytes] = {}
+    measures: dict[str, Any] = {}
+    for split in EVALUATED_SPLITS:
+        predictions = predict(
+            model, request.table, request.version, split, request.spec, batch_rows=request.batch_rows, beat=beat
+        )
+        measures[split] = metrics(predictions)
+        files[f"predictions_{split}.npz"] = packed(predictions)
+    return {METRICS: json.dumps(measures, indent=1).encode(), **files}
+
+
+def _told(error: BaseException) -> int:
+    """Standard error has the stack for the log, and one line for the launcher; gives the exit code."""
+    traceback.print_exception(error)
+    code = error.exit_code if isinstance(error, UserprofileError) else ExitCode.DEFECT
+    if isinstance(error, UserprofileError) or "Horovod" not in f"{type(error).__name__} {error}":
+        named = error if isinstance(error, UserprofileError) else UserprofileError(f"{type(error).__name__}: {error}")
+        fields = {name: getattr(named, name) for name in ("what", "expected", "received", "fix")}
+        print(FAILURE + json.dumps({"exit_code": int(code), **fields}), file=sys.stderr)
+    else:
+        print(OTHER_RANK_LOST, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return int(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,59 @@
+"""What more than one test file needs: one Spark session, and the folder of real logs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The one session of the suite: two cores, two partitions, nothing left behind in the checkout."""
+    from userprofile.spark.session import build_session
+
+    folder = tmp_path_factory.mktemp("spark")
+    session = build_session(
+        application="tests",
+        master="local[2]",
+        driver_memory="1500m",
+        shuffle_partitions=2,
+        settings={
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+            "spark.local.dir": str(folder / "local"),
+            "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder / 'derby'}",
+        },
+        verbose=False,
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real logs that do not belong in the repository."""
+    if not (folder := os.environ.get("USERPROFILE_DATA")):
+        pytest.skip("the real logs are not here: set USERPROFILE_DATA to the folder that holds them")
+    if not (path := Path(folder)).is_dir():
+        pytest.fail(f"USERPROFILE_DATA names {path}, which is no folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the repository."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def python_environment(checkout: Path) -> dict[str, str]:
+    """The environment of a child process that imports the package from this checkout by the same Python."""
+    search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PYTHONPATH": str(checkout / "lib"), "PATH": search_path}

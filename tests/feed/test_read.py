@@ -1,0 +1,175 @@
+"""Arrays equal a naive loop over rows, whatever the chunks and slices; the plan's rows come out once each."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from userprofile.errors import ConflictError, DataGateError
+from userprofile.feed.plan import RowGroup, plan_pass
+from userprofile.feed.read import FEATURE_KEYS, LABEL_KEYS, batches, read_ahead, to_batch
+from userprofile.spec import DenseFeature, FeatureSpec
+
+SPEC = FeatureSpec(
+    dense=(DenseFeature("spend", 0.0, 1.0, True), DenseFeature("recency", 0.0, 1.0, False)),
+    sequence_length=4,
+    category_level=2,
+    item_vocabulary=(7, 3, 9),
+    category_vocabulary=(2, 1),
+    label_categories=(5, 6, 8),
+)
+
+
+def examples(rows: int, *, seed: int = 1, longest: int = 9) -> pa.Table:
+    """Random rows of gold.training_examples; `spend` is the number of the row."""
+    chance = random.Random(seed)
+    lengths = [chance.randint(0, longest) for _ in range(rows)]
+
+    def lists(low: int, high: int, kind: pa.DataType) -> pa.Array:
+        return pa.array([[chance.randint(low, high) for _ in range(n)] for n in lengths], pa.list_(kind))
+
+    return pa.table(
+        {
+            "spend": pa.array(range(rows), pa.int64()),
+            "recency": pa.array(
+                [None if chance.random() < 0.3 else chance.random() for _ in range(rows)], pa.float64()
+            ),
+            "sequence_action": lists(0, 10, pa.int8()),
+            "sequence_item": lists(0, 10, pa.int32()),
+            "sequence_category_2": lists(0, 4, pa.int32()),
+            "sequence_age_days": lists(1, 100, pa.float32()),
+            "label_purchase": pa.array([chance.randint(0, 1) for _ in range(rows)], pa.int8()),
+            "label_spend": pa.array([chance.randint(0, 5000) for _ in range(rows)], pa.int64()),
+            "label_next_categories": pa.array(
+                [chance.sample(range(4, 10), chance.randint(0, 4)) for _ in range(rows)], pa.list_(pa.int32())
+            ),
+        }
+    )
+
+
+def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
+    """The slow way, a row and an event at a time."""
+
+    def index(code: int, vocabulary: tuple[int, ...]) -> int:
+        return 0 if code == 0 else vocabulary.index(code) + 2 if code in vocabulary else 1
+
+    def cells(events: list) -> list:
+        kept = events[-spec.sequence_length :]
+        return kept + [0] * (spec.sequence_length - len(kept))
+
+    rows = table.to_pylist()
+    return {
+        "dense": [[np.nan if row[name] is None else row[name] for name in spec.dense_names] for row in rows],
+        "sequence_action": [cells([code + 1 for code in row["sequence_action"]]) for row in rows],
+        "sequence_item": [cells([index(c, spec.item_vocabulary) for c in row["sequence_item"]]) for row in rows],
+        "sequence_category": [
+            cells([index(c, spec.category_vocabulary) for c in row["sequence_category_2"]]) for row in rows
+        ],
+        "sequence_age_days": [cells(row["sequence_age_days"]) for row in rows],
+        "label_purchase": [row["label_purchase"] for row in rows],
+        "label_spend": [row["label_spend"] for row in rows],
+        "label_next_categories": [
+            [float(category in row["label_next_categories"]) for category in spec.label_categories] for row in rows
+        ],
+        "weight": [1.0] * len(rows),
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_arrays_equal_a_naive_loop(seed):
+    whole = examples(60, seed=seed)
+    chunked = pa.concat_tables([whole.slice(3, 20), whole.slice(30, 0), whole.slice(41)])
+    batch = to_batch(chunked, SPEC)
+    for key, expected in naive(chunked, SPEC).items():
+        shape = (chunked.num_rows, *np.shape(expected)[1:])
+        np.testing.assert_array_equal(batch[key], np.asarray(expected, batch[key].dtype).reshape(shape), err_msg=key)
+
+
+def test_shapes_and_types_hold_for_no_rows_and_for_no_events():
+    for table in (examples(0), examples(5, longest=0)):
+        batch = to_batch(table, SPEC)
+        assert {key: (values.shape[1:], values.dtype) for key, values in batch.items()} == {
+            "dense": ((2,), np.float32),
+            "sequence_action": ((4,), np.int32),
+            "sequence_item": ((4,), np.int32),
+            "sequence_category": ((4,), np.int32),
+            "sequence_age_days": ((4,), np.float32),
+            "label_purchase": ((), np.float32),
+            "label_spend": ((), np.float32),
+            "label_next_categories": ((3,), np.float32),
+            "weight": ((), np.float32),
+        }
+
+
+def test_a_null_list_is_an_empty_one_and_long_offsets_are_read_too():
+    table = examples(6)
+    for name in ("sequence_action", "sequence_item", "sequence_category_2", "sequence_age_days"):
+        values = [None, *table[name].to_pylist()[1:]]
+        column = pa.array(values, pa.large_list(table.schema.field(name).type.value_type))
+        table = table.set_column(table.column_names.index(name), name, column)
+    batch = to_batch(table, SPEC)
+    assert not batch["sequence_action"][0].any()
+    np.testing.assert_array_equal(batch["sequence_item"][1:], to_batch(examples(6), SPEC)["sequence_item"][1:])
+
+
+def test_labels_are_optional_and_a_missing_feature_is_named():
+    table = examples(4)
+    assert set(to_batch(table.drop_columns(list(LABEL_KEYS)), SPEC)) == {*FEATURE_KEYS, "weight"}
+    with pytest.raises(DataGateError, match="expected: sequence_item"):
+        to_batch(table.drop_columns(["sequence_item"]), SPEC)
+
+
+def written(folder: Path, *, rows: int, per_group: int) -> list[RowGroup]:
+    path = str(folder / "part.parquet")
+    pq.write_table(examples(rows), path, row_group_size=per_group)
+    groups = pq.ParquetFile(path).metadata
+    return [RowGroup(path, i, groups.row_group(i).num_rows) for i in range(groups.num_row_groups)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "shards", "shuffle"), [(53, 2, (3, 1)), (53, 1, None), (2, 4, (3, 1)), (64, 4, (0, 0))]
+)
+def test_every_row_comes_once_whole_and_padding_weighs_nothing(tmp_path, rows, shards, shuffle):
+    groups = written(tmp_path, rows=rows, per_group=11)
+    plan = plan_pass(groups, shards=shards, batch_rows=8, shuffle=shuffle, buffer_rows=6)
+    read = list(batches(plan, range(shards), SPEC))
+    assert [len(batch["weight"]) for batch in read] == [8] * plan.steps
+    real = {key: np.concatenate([batch[key][batch["weight"] > 0] for batch in read]) for key in read[0]}
+    order = np.argsort(real["dense"][:, 0])
+    for key, expected in to_batch(examples(rows), SPEC).items():
+        np.testing.assert_array_equal(real[key][order], expected, err_msg=key)
+
+
+def test_two_ranks_make_the_global_batches_of_one(tmp_path):
+    plan = plan_pass(written(tmp_path, rows=90, per_group=13), shards=4, batch_rows=16, shuffle=(5, 2), buffer_rows=8)
+    alone = batches(plan, range(4), SPEC)
+    pair = zip(batches(plan, (0, 2), SPEC), batches(plan, (1, 3), SPEC), strict=True)
+    for one, two in zip(alone, pair, strict=True):
+        together = np.concatenate([part["dense"][:, 0] for part in two])
+        assert sorted(one["dense"][:, 0]) == sorted(together)
+
+
+def test_an_error_of_reading_arrives_and_a_file_that_is_gone_is_named(tmp_path):
+    plan = plan_pass(written(tmp_path, rows=40, per_group=10), shards=1, batch_rows=8, shuffle=None, buffer_rows=8)
+    (tmp_path / "part.parquet").unlink()
+    with pytest.raises(ConflictError, match=r"part\.parquet"):
+        next(batches(plan, (0,), SPEC))
+
+
+def test_reading_ahead_stops_with_its_reader():
+    made: list[int] = []
+
+    def numbers():
+        for number in range(1000):
+            made.append(number)
+            yield {"number": np.array(number)}
+
+    ahead = read_ahead(numbers(), depth=3)
+    assert [int(next(ahead)["number"]) for _ in range(4)] == [0, 1, 2, 3]
+    ahead.close()
+    assert len(made) <= 4 + 3

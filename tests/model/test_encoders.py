@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+
+from userprofile.model.encoders import GruEncoder, MaskedMean
+
+
+def gru_by_hand(events: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """One user's state after each event in turn: update gate, reset gate, candidate."""
+    width = recurrent.shape[0]
+    state = np.zeros(width)
+    for event in events:
+        given, kept = event @ kernel + bias[0], state @ recurrent + bias[1]
+        update, reset = (1 / (1 + np.exp(-(given + kept)[gate * width : (gate + 1) * width])) for gate in (0, 1))
+        candidate = np.tanh(given[2 * width :] + reset * kept[2 * width :])
+        state = update * state + (1 - update) * candidate
+    return state
+
+
+def test_the_gru_is_the_state_after_the_last_event_and_zero_without_events() -> None:
+    random = np.random.default_rng(1)
+    events, counts = random.normal(size=(4, 5, 3)).astype(np.float32), [5, 2, 0, 1]
+    present = np.arange(5) < np.array(counts)[:, None]
+    layer = GruEncoder(4)
+    states = np.asarray(layer(events, present))
+    weights = [np.asarray(weight) for weight in layer.gru.get_weights()]
+    for row, count in enumerate(counts):
+        expected = gru_by_hand(events[row, :count], *weights) if count else np.zeros(4)
+        np.testing.assert_allclose(states[row], expected, atol=1e-5)
+
+
+def test_the_mean_is_over_events_that_are_there() -> None:
+    events = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    means = np.asarray(MaskedMean()(events, np.array([[True, True, False], [False, False, False]])))
+    np.testing.assert_allclose(means, [[1, 2], [0, 0]])

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from userprofile.model.losses import weighted_losses
+from userprofile.model.profile_model import build_model
+from userprofile.spec import FeatureSpec
+
+Batch = dict[str, np.ndarray]
+MakeBatch = Callable[..., Batch]
+
+
+@pytest.fixture
+def model(spec: FeatureSpec, settings: dict[str, Any]) -> keras.Model:
+    keras.utils.set_random_seed(6)
+    return with_random_heads(build_model(spec, settings=settings))
+
+
+def with_random_heads(model: keras.Model) -> keras.Model:
+    """Heads start at zero: without this nothing could be seen through them."""
+    for weight in model.trainable_variables:
+        weight.assign(weight + np.random.default_rng(7).normal(0, 0.3, weight.shape))
+    return model
+
+
+def outputs(model: keras.Model, batch: Batch) -> Batch:
+    return {name: np.asarray(value) for name, value in model({key: batch[key] for key in model.input}).items()}
+
+
+def test_outputs_have_the_shapes_of_the_contract(model: keras.Model, make_batch: MakeBatch) -> None:
+    shapes = {name: value.shape for name, value in outputs(model, make_batch(5)).items()}
+    assert shapes == {"embedding": (5, 8), "purchase_logit": (5,), "spend_log1p": (5,), "category_logits": (5, 3)}
+
+
+def test_a_spec_without_label_categories_or_dense_features_has_a_model(
+    spec: FeatureSpec, settings: dict[str, Any], make_batch: MakeBatch
+) -> None:
+    bare = build_model(replace(spec, label_categories=(), dense=()), settings=settings)
+    batch = {**make_batch(4), "dense": np.zeros((4, 0), np.float32)}
+    made = outputs(bare, batch)
+    assert set(made) == {"embedding", "purchase_logit", "spend_log1p"}
+    assert np.isfinite(made["embedding"]).all()
+
+
+def test_absent_numbers_give_finite_outputs(model: keras.Model, make_batch: MakeBatch) -> None:
+    batch = make_batch(4)
+    batch["dense"][:] = np.nan
+    assert all(np.isfinite(values).all() for values in outputs(model, batch).values())
+
+
+def test_absence_is_not_the_mean(model: keras.Model, make_batch: MakeBatch) -> None:
+    absent, mean = make_batch(4), make_batch(4)
+    absent["dense"][:, 0], mean["dense"][:, 0] = np.nan, 3.0
+    assert np.abs(outputs(model, absent)["embedding"] - outputs(model, mean)["embedding"]).max() > 1e-3
+
+
+def test_what_stands_in_padding_changes_nothing(model: keras.Model, make_batch: MakeBatch) -> None:
+    batch, scribbled = make_batch(20), make_batch(20)
+    padded = batch["sequence_action"] == 0
+    for key, value in (("sequence_item", 2), ("sequence_category", 1), ("sequence_age_days", 9.0)):
+        scribbled[key] = np.where(padded, value, batch[key]).astype(batch[key].dtype)
+    for name, values in outputs(model, batch).items():
+        np.testing.assert_array_equal(values, outputs(model, scribbled)[name])
+
+
+def test_every_input_matters(model: keras.Model, make_batch: MakeBatch) -> None:
+    batch = make_batch(20)
+    for key in model.input:
+        changed = {**batch, key: np.roll(batch[key], 1, axis=0)}
+        assert np.abs(outputs(model, batch)["embedding"] - outputs(model, changed)["embedding"]).max() > 1e-4, key
+
+
+def test_a_saved_model_says_the_same(model: keras.Model, make_batch: MakeBatch, tmp_path: Path) -> None:
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    batch = make_batch(10)
+    for name, values in outputs(model, batch).items():
+        np.testing.assert_allclose(outputs(loaded, batch)[name], values, rtol=1e-6)
+
+
+def test_a_planted_rule_is_learnt(spec: FeatureSpec, settings: dict[str, Any], make_batch: MakeBatch) -> None:
+    """The last event's category decides everything: guessing by base rates costs its entropy, a network must not."""
+    keras.utils.set_random_seed(8)
+    network = build_model(spec, settings=settings)
+    optimiser = keras.optimizers.Adam(0.02)
+    batch = {key: tf.constant(values) for key, values in make_batch(512).items()}
+
+    @tf.function
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            losses = weighted_losses(network({key: batch[key] for key in network.input}, training=True), batch)
+            loss = tf.add_n(list(losses.values())) / 512.0
+        weights = network.trainable_variables
+        optimiser.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
+
+    optimiser.build(network.trainable_variables)
+    for _ in range(120):
+        step()
+    unseen = make_batch(512, seed=1)
+    losses = {name: float(v) / 512 for name, v in weighted_losses(outputs(network, unseen), unseen).items()}
+    rate = float(unseen["label_purchase"].mean())
+    entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    assert losses["purchase"] < 0.3 * entropy
+    assert losses["next_categories"] < 0.3 * math.log(3)
+    assert losses["spend"] < 0.05

@@ -1,0 +1,173 @@
+"""Shell scripts and make targets: they parse, they map variables to flags, and the small cluster is real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+SCRIPTS = [*sorted(CHECKOUT.glob("jobs/*/*.sh")), CHECKOUT / ".ci" / "run"]
+
+JOB = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+import userprofile
+from userprofile.spark.per_user import per_user
+from userprofile.spark.session import build_session
+
+spark = build_session(application="trivial", master=sys.argv[1], driver_memory="512m", shuffle_partitions=2,
+                      settings={"spark.executor.memory": "512m"}, verbose=False)
+events = spark.range(100).selectExpr("concat('u', id % 7) AS user_id", "id AS item")
+schema = pa.schema([("user_id", pa.string()), ("len", pa.int64())])
+counted = per_user(events, lambda frame: frame.group_by("user_id").len(), schema=schema, partitions=4)
+counted.write.format("delta").save(sys.argv[2])
+rows = spark.read.format("delta").load(sys.argv[2]).collect()
+print(*set(spark.sparkContext.parallelize([0], 1).map(lambda _: userprofile.__file__).collect()))
+print("users", len(rows), "events", sum(row["len"] for row in rows), "from", Path(userprofile.__file__).parents[1])
+spark.stop()
+"""
+
+
+def ran(*command: str, cwd: Path = CHECKOUT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+def made(*words: str, **environment: str) -> str:
+    """What make would run, installing left out."""
+    return ran("make", "-n", "-o", ".venv/.installed", "-o", "install", *words, **environment).stdout.strip()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shell_syntax(script: Path) -> None:
+    assert ran("bash", "-n", str(script)).stderr == ""
+    assert os.access(script, os.X_OK)
+
+
+def test_make_alone_lists_every_target() -> None:
+    said = ran("make").stdout
+    listed = {line.split()[0] for line in said.splitlines() if line.startswith("  ") and line.split()}
+    phony = next(line for line in (CHECKOUT / "Makefile").read_text().splitlines() if line.startswith(".PHONY"))
+    assert {name for name in phony.split()[1:] if not name.startswith("$")} <= listed
+    assert "SOURCE" in said
+
+
+def test_make_maps_variables_to_flags_once_for_all_jobs() -> None:
+    said = made(
+        "infer_profiles",
+        "SOURCE=demo_shop",
+        "AS_OF=2024-05-01",
+        "USERS=9",
+        "SET=a.b=1 c=2",
+        "INPUT=x.csv y.csv",
+        "VERBOSE=1",
+    )
+    assert said.endswith(
+        "jobs/infer_profiles.py --source 'demo_shop' --input 'x.csv' --input 'y.csv' --as-of '2024-05-01' --users '9' "
+        "--set 'a.b=1' --set 'c=2' --verbose"
+    )
+
+
+def test_make_takes_no_user_from_the_environment() -> None:
+    assert made("run", USER="root") == ".venv/bin/python jobs/run.py --source 'complete_journey'"
+    assert made("run", "VERBOSE=0", "FORCE=").endswith("--source 'complete_journey'")
+
+
+def test_submit_and_cluster_say_how_they_are_used() -> None:
+    for script in ("submit.sh", "cluster.sh"):
+        wrong = ran("bash", str(CHECKOUT / "jobs" / "launchers" / script), "no_such_thing")
+        assert wrong.returncode == 2
+        assert "usage:" in wrong.stderr
+    assert "doctor" in ran("bash", str(CHECKOUT / "jobs" / "launchers" / "submit.sh")).stderr
+
+
+def test_horovod_is_not_built_again_where_the_wheel_is_kept(tmp_path: Path) -> None:
+    python = CHECKOUT / ".venv" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("the wheel is kept by an install: make install")
+    script = str(CHECKOUT / "jobs" / "setup" / "horovod_wheel.sh")
+    kept = ran("bash", script, str(python))
+    assert kept.returncode == 0, kept.stderr
+    assert Path(kept.stdout.strip()).is_file()
+    assert "building" not in kept.stderr
+    needed = ("bash", "sed", "cat", "dirname", "python3")
+    for tool in needed:
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    elsewhere = ran("bash", script, str(python), PATH=str(tmp_path), USERPROFILE_CACHE=str(tmp_path / "cache"))
+    assert elsewhere.returncode == 4
+    assert "g++ is missing" in elsewhere.stderr
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A checkout of its own, so that its cluster and its jobs leave this one alone."""
+    root = tmp_path / "checkout"
+    for folder in ("lib", "jobs"):
+        shutil.copytree(CHECKOUT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    if not (CHECKOUT / ".venv").exists():
+        pytest.skip("needs the installed environment: make install")
+    (root / ".venv").symlink_to(CHECKOUT / ".venv")
+    (root / "jobs" / "trivial.py").write_text(JOB)
+    return root
+
+
+@pytest.fixture
+def cluster(copy: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    script, chosen = str(copy / "jobs" / "launchers" / "cluster.sh"), {"CLUSTER_PORT": port, "WORKER_MEMORY": "600m"}
+    up = ran("bash", script, "up", **chosen)
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        assert ran("bash", script, "up", **chosen).stdout.startswith("cluster: already up")
+        assert ran("bash", script, "status", **chosen).returncode == 0
+        yield f"spark://127.0.0.1:{port}"
+    finally:
+        down = ran("bash", script, "down", **chosen)
+    assert down.returncode == 0
+    assert ran("bash", script, "status", **chosen).returncode == 4
+    assert ran("bash", script, "down", **chosen).returncode == 0
+    with socket.socket() as closed:
+        assert closed.connect_ex(("127.0.0.1", int(port))) != 0
+
+
+@pytest.mark.slow
+def test_a_job_on_the_cluster_by_submit_and_by_python(cluster: str, copy: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    submit = str(copy / "jobs" / "launchers" / "submit.sh")
+    submitted = ran("bash", submit, "trivial", "ignored", str(tmp_path / "one"), cwd=elsewhere, MASTER=cluster)
+    assert submitted.returncode == 0, submitted.stderr
+    assert "users 7 events 100 from " in submitted.stdout
+    assert ".zip" in submitted.stdout  # the driver itself runs what was shipped
+    python = str(copy / ".venv" / "bin" / "python")
+    plain = ran(
+        python,
+        str(copy / "jobs" / "trivial.py"),
+        cluster,
+        str(tmp_path / "two"),
+        cwd=elsewhere,
+        PYTHONPATH=str(copy / "lib"),
+    )
+    assert plain.returncode == 0, plain.stderr
+    executors, said = plain.stdout.splitlines()
+    assert ".zip" in executors
+    assert said.startswith("users 7 events 100")
+    assert plain.stderr == ""
+
+
+@pytest.mark.slow
+def test_submit_passes_arguments_and_exit_codes_on(copy: Path, tmp_path: Path) -> None:
+    (copy / "jobs" / "ending.py").write_text("import sys\nprint(sys.argv[1:])\nsys.exit(int(sys.argv[1]))\n")
+    ended = ran("bash", str(copy / "jobs" / "launchers" / "submit.sh"), "ending", "3", "two words", cwd=tmp_path)
+    assert ended.returncode == 3, ended.stderr
+    assert "['3', 'two words']" in ended.stdout

@@ -1,0 +1,59 @@
+"""Predictions cover the rows of a split once, in order; measures are those of the metric functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from userprofile.feed.read import LABEL_KEYS
+from userprofile.model.profile_model import build_model
+from userprofile.training.evaluate import metrics, packed, predict, probability, unpacked
+
+
+@pytest.fixture
+def predictions(request_for):
+    request = request_for()
+    model = build_model(request.spec, settings=request.settings)
+    return predict(model, request.table, 0, "test", request.spec, batch_rows=17)
+
+
+def test_every_row_of_the_split_is_predicted_once(predictions):
+    outputs = {"embedding", "purchase_logit", "spend_log1p", "category_logits"}
+    assert set(predictions) == outputs | set(LABEL_KEYS)
+    assert {len(values) for values in predictions.values()} == {60}
+
+
+def test_the_size_of_a_batch_changes_nothing(request_for):
+    request = request_for()
+    model = build_model(request.spec, settings=request.settings)
+    one, other = (predict(model, request.table, 0, "test", request.spec, batch_rows=rows) for rows in (7, 64))
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_measures_have_every_head(predictions):
+    measures = metrics(predictions)
+    assert measures["rows"] == 60
+    assert set(measures) == {"rows", "purchase", "spend", "next_categories"}
+    # An untrained purchase head says one half of everyone.
+    assert measures["purchase"]["log_loss"] == pytest.approx(np.log(2), abs=1e-6)
+
+
+def test_a_split_without_rows_has_no_measures(request_for):
+    request = request_for()
+    model = build_model(request.spec, settings=request.settings)
+    nothing = predict(model, request.table, 0, "holdout", request.spec, batch_rows=8)
+    assert nothing == {}
+    assert metrics(nothing) == {"rows": 0}
+    assert unpacked(packed(nothing)) == {}
+
+
+def test_what_calibration_needs_comes_back_as_it_was(predictions):
+    back = unpacked(packed(predictions))
+    assert set(back) == {"purchase_logit", "spend_log1p", "label_purchase", "label_spend"}
+    for name, values in back.items():
+        np.testing.assert_array_equal(values, predictions[name])
+
+
+def test_a_probability_is_one_half_at_zero_and_does_not_overflow():
+    np.testing.assert_allclose(probability(np.array([-1e4, 0.0, np.log(3), 1e4])), [0, 0.5, 0.75, 1])

@@ -1,0 +1,116 @@
+"""Real processes: the same weights on one rank and two, and a clear, quick end when a rank fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+import pytest
+
+from userprofile.errors import InterruptedRunError, UsageError, UserprofileError
+from userprofile.training.launch import launch
+from userprofile.training.trained import METRICS, NETWORK, Trained
+
+ALONE = """
+import sys
+import userprofile.training.launch, userprofile.training.evaluate
+assert not {"tensorflow", "keras", "horovod", "pyspark"} & set(sys.modules), "loaded by the launcher"
+from pathlib import Path
+from userprofile.training.worker import attempt
+files = attempt(Path(sys.argv[1]).read_text())
+assert "network.keras" in files, files
+assert "horovod" not in sys.modules
+"""
+
+
+def weights_of(trained: Trained, folder: Path) -> list[np.ndarray]:
+    path = folder / NETWORK
+    path.write_bytes(trained.files[NETWORK])
+    return keras.saving.load_model(path).get_weights()
+
+
+def children() -> list[psutil.Process]:
+    """The ranks and launchers under this process; its own helpers, as multiprocessing's tracker, are none."""
+    found = psutil.Process().children(recursive=True)
+    return [child for child in found if any("userprofile" in word or "horovod" in word for word in child.cmdline())]
+
+
+def rank(number: int) -> psutil.Process:
+    ranks = [child for child in children() if child.cmdline()[1:3] == ["-m", "userprofile.training.worker"]]
+    return next(child for child in ranks if child.environ().get("HOROVOD_RANK") == str(number))
+
+
+@pytest.mark.slow
+def test_two_ranks_give_the_weights_of_one(request_for, workplace, tmp_path):
+    lines: list[str] = []
+    request = request_for(epochs=3)
+    one, two = (launch(request, processes=n, spark=None, workplace=workplace, report=lines.append) for n in (1, 2))
+    for left, right in zip(weights_of(one, tmp_path), weights_of(two, tmp_path), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+    for left, right in zip(one.history, two.history, strict=True):
+        assert left["train"] == pytest.approx(right["train"], rel=1e-5)
+        assert left["validation"] == pytest.approx(right["validation"], rel=1e-5)
+    assert json.loads(two.files[METRICS])["test"]["rows"] == 60
+    assert set(one.files) == set(two.files)
+    assert len([line for line in lines if line.startswith("epoch 3/3 ")]) == 2
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_world_of_one_needs_no_horovod_and_a_launcher_no_tensorflow(request_for, python_environment, tmp_path):
+    order = tmp_path / "request.json"
+    order.write_text(request_for(epochs=1).to_json())
+    ended = subprocess.run(
+        [sys.executable, "-c", ALONE, str(order)], env=python_environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.slow
+def test_an_error_of_a_rank_is_raised_as_it_is_and_soon(request_for, workplace):
+    started = time.monotonic()
+    with pytest.raises(UsageError, match="version 9 of the Delta table"):
+        launch(request_for(version=9), processes=2, spark=None, workplace=workplace, report=print)
+    assert time.monotonic() - started < 60
+    assert children() == []
+
+
+@pytest.mark.slow
+def test_a_killed_rank_is_named_and_the_other_does_not_wait_for_it(request_for, workplace):
+    killed: list[float] = []
+
+    def kill_at_epoch_two(line: str) -> None:
+        if line.startswith("epoch 2/") and not killed:
+            rank(1).kill()
+            killed.append(time.monotonic())
+
+    endless = request_for(epochs=100_000, patience=100_000)
+    with pytest.raises(UserprofileError, match="rank 1 of the training ended without a word"):
+        launch(endless, processes=2, spark=None, workplace=workplace, report=kill_at_epoch_two)
+    assert time.monotonic() - killed[0] < 15
+    assert children() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interruption_leaves_no_process_and_no_file(request_for, workplace, processes):
+    def interrupt(line: str) -> None:
+        assert children()
+        raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError, match="interrupted"):
+        launch(request_for(), processes=processes, spark=None, workplace=workplace, report=interrupt)
+    assert children() == []
+    assert list(workplace.iterdir()) == []
+
+
+def test_shards_that_ranks_cannot_share_are_refused_before_anything_starts(request_for, workplace):
+    with pytest.raises(UsageError, match="2 shards for 3 ranks"):
+        launch(request_for(), processes=3, spark=None, workplace=workplace, report=print)
+    assert children() == []
