@@ -7,4 +7,8 @@ from userprofile.pipelines.generate_demo_shop import generate_demo_shop
 from userprofile.pipelines.job import run_job
 
 if __name__ == "__main__":
-    sys.exit(run_job("generate_demo_shop", generate_demo_shop, conf_folder=Path(__file__).parents[1] / "conf", source="demo_shop"))
+    sys.exit(
+        run_job(
+            "generate_demo_shop", generate_demo_shop, conf_folder=Path(__file__).parents[1] / "conf", source="demo_shop"
+        )
+    )

@@ -15,8 +15,9 @@ from userprofile.calibration.spend import SpendCorrection
 from userprofile.errors import UsageError
 from userprofile.feed.read import to_batch
 from userprofile.inference import score
-from userprofile.inference.score import SCORES, Scorer, cached_scorer
+from userprofile.inference.score import Scorer, cached_scorer
 from userprofile.model.profile_model import build_model
+from userprofile.schemas.scores import SCORES
 from userprofile.spec import DenseFeature, FeatureSpec
 
 SPEC = FeatureSpec(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from userprofile.model.encoders import GruEncoder, MaskedMean
+from userprofile.model.encoders import GruEncoder, IndexCounts, MaskedMean
 
 
 def gru_by_hand(events: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -33,3 +33,13 @@ def test_the_mean_is_over_events_that_are_there() -> None:
     events = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
     means = np.asarray(MaskedMean()(events, np.array([[True, True, False], [False, False, False]])))
     np.testing.assert_allclose(means, [[1, 2], [0, 0]])
+
+
+def test_counts_are_of_events_that_are_there_by_index() -> None:
+    index = np.array([[3, 1, 3, 3], [0, 2, 1, 0], [0, 0, 0, 0]], np.int32)
+    present = np.array([[True, True, True, False], [True, True, True, True], [False] * 4])
+    counted = [3, 1, 1, 4]
+    counts = np.asarray(IndexCounts(counted, size=5)(index, present))
+    for row, there, result in zip(index.tolist(), present.tolist(), counts.tolist(), strict=True):
+        expected = [sum(i == asked for i, is_there in zip(row, there, strict=True) if is_there) for asked in counted]
+        assert result == expected

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from userprofile.config.settings import Config
 from userprofile.errors import UsageError
@@ -34,7 +35,14 @@ def load_config(folder: Path, *, source: str, overlays: Iterable[Path] = (), set
     """
     mapping_file = find_source(folder, source)
     mapping = {"name": mapping_file.stem, **_read(mapping_file)}
-    own_settings = mapping.pop("settings", {})
+    own_settings = mapping.pop("settings", None) or {}
+    if not isinstance(own_settings, dict):
+        raise UsageError(
+            f"{mapping_file}: settings is not right",
+            expected="keys of conf/base.yaml",
+            received=repr(own_settings),
+            fix=f"change settings in {mapping_file}",
+        )
     layers = [
         Layer("base.yaml", _read(folder / "base.yaml")),
         Layer(str(mapping_file), {**own_settings, "source": mapping}),
@@ -78,18 +86,26 @@ def _read(path: Path) -> Tree:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"configuration file {path} cannot be read: {error.strerror}", fix="check the path") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"configuration file {path} is not YAML", received=str(error), fix="mend that line") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"configuration file {path} is not YAML",
+            expected="`key: value` lines in UTF-8",
+            received=str(error),
+            fix="mend that line",
+        ) from error
     if not isinstance(tree, dict):
         raise UsageError(f"{path} holds no keys", expected="key: value lines", received=type(tree).__name__)
     return tree
 
 
 def _setting(text: str) -> Tree:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
+    key, _, value = text.partition("=")
+    try:
+        tree: Any = yaml.safe_load(value) if key and value else None
+    except yaml.YAMLError:
+        tree = None
+    if tree is None:
         raise UsageError("a setting cannot be read", expected="key=value, as train_model.epochs=3", received=text)
-    tree: Any = yaml.safe_load(value)
     for name in reversed(key.split(".")):
         tree = {name: tree}
     return tree
@@ -107,23 +123,31 @@ def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     origin = next((layer.origin for layer in reversed(layers) if _holds(layer.tree, path)), layers[0].origin)
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if first["type"] == "extra_forbidden":
-        expected = "a key of conf/base.yaml or, in a mapping file, of the README's table"
-    received = "nothing" if first["type"] == "missing" else repr(first["input"])[:200]
+    # In its own file the mapping does not stand below `source`.
+    shown = path[1:] if path[0] == "source" and origin == layers[1].origin and path[1:] else path
+    key = ".".join(shown)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return UsageError(
-        f"{origin}: {'.'.join(path)} is not right{more}",
-        expected="a value" if first["type"] == "missing" else expected,
-        received=received,
-        fix=f"change {'.'.join(path)} in {origin}",
+        f"{origin}: {key} is not right{more}",
+        expected=_expected(first),
+        received="nothing" if first["type"] == "missing" else repr(first["input"])[:200],
+        fix=f"change {key} in {origin}",
     )
+
+
+def _expected(error: ErrorDetails) -> str:
+    named = {
+        "extra_forbidden": "a key of conf/base.yaml or, in a mapping file, of the README's table",
+        "missing": "a value",
+        "model_type": "keys with values",
+    }
+    return named.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
 
 
 def _holds(tree: Any, path: list[str]) -> bool:
     """Whether a layer sets the key, or the nearest one above it that a layer can set."""
     for name in path[:-1]:
         if not isinstance(tree, dict) or name not in tree:
-            return False
+            return not isinstance(tree, dict)
         tree = tree[name]
-    return isinstance(tree, dict) and (path[-1] in tree or len(path) > 1)
+    return not isinstance(tree, dict) or path[-1] in tree or len(path) > 1

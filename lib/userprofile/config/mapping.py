@@ -1,8 +1,10 @@
-"""The mapping file of a log: how its raw fields become the canonical columns. Written by users, so checked with care."""
+"""The mapping file of a log: how raw fields become canonical columns. Written by users, so checked with care."""
 
 from __future__ import annotations
 
-from datetime import date
+import codecs
+import re
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -16,7 +18,11 @@ _MADE_BY_REFINING = {"file_number", "event_order", "currency"}
 EVENT_COLUMNS = [
     name for name in SilverEvents.column_names() if name not in _MADE_BY_REFINING and not name.startswith("is_")
 ]
+_KEYS_OF_THEIR_OWN = {"category_path", "attributes", "consent", "currency"}
+ITEM_COLUMNS = [name for name in SilverItems.column_names() if name not in _KEYS_OF_THEIR_OWN]
+USER_COLUMNS = [name for name in SilverUsers.column_names() if name not in _KEYS_OF_THEIR_OWN]
 REQUIRED_EVENT_COLUMNS = ("user_id", "action", "event_time")
+_PATTERN_LETTERS = set("GyuMLdDhHkKmsSaVzOXxZ")  # what Spark reads; Y, of a year of weeks, is not among them
 
 
 class Column(Section):
@@ -32,20 +38,41 @@ class Column(Section):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
+        if not isinstance(value, str | dict):
+            raise ValueError("an SQL expression, or keys with `sql` among them")
         return {"sql": value} if isinstance(value, str) else value
+
+    @field_validator("pattern")
+    @classmethod
+    def _readable(cls, pattern: str | None) -> str | None:
+        letters = set(re.sub("[^A-Za-z]", "", "".join((pattern or "").split("'")[::2])))
+        if letters - _PATTERN_LETTERS:
+            raise ValueError("a pattern such as yyyy-MM-dd HH:mm:ss; text in it stands in quotes")
+        return pattern
 
 
 class Files(Section):
     """Where rows come from and how they are written down."""
 
-    files: list[str] = []
+    files: list[str] = Field(default_factory=list)
     format: Literal["csv", "jsonl", "parquet", "whitespace"] = "csv"
-    delimiter: str = ","
+    delimiter: Annotated[str, Field(min_length=1)] = ","
     header: bool = True
     fields: list[str] | None = None  # their names, where no header gives them
     encoding: str = "utf-8"
     multiline: bool = False  # quoted fields may hold line breaks
     columns: Annotated[dict[str, Column], Field(min_length=1)]
+
+    @field_validator("encoding")
+    @classmethod
+    def _line_by_line(cls, encoding: str) -> str:
+        try:
+            one_byte = "\n".encode(codecs.lookup(encoding).name) == b"\n"
+        except (LookupError, UnicodeError):
+            one_byte = False
+        if not one_byte:
+            raise ValueError("an encoding with line breaks of one byte, such as utf-8, latin-1 or cp1252")
+        return encoding
 
     @model_validator(mode="after")
     def _names_known(self) -> Files:
@@ -60,10 +87,7 @@ class EventFiles(Files):
     @field_validator("columns")
     @classmethod
     def _canonical(cls, columns: dict[str, Column]) -> dict[str, Column]:
-        _require_known(columns, EVENT_COLUMNS)
-        missing = [name for name in REQUIRED_EVENT_COLUMNS if name not in columns]
-        if missing:
-            raise ValueError(f"a mapping of {', '.join(missing)}")
+        _require_known(columns, EVENT_COLUMNS, REQUIRED_EVENT_COLUMNS)
         unknown = [word for word in (columns["action"].values or {}).values() if word not in ACTIONS]
         if unknown:
             raise ValueError(f"actions among {', '.join(ACTIONS)}; not {', '.join(unknown)}")
@@ -73,26 +97,26 @@ class EventFiles(Files):
 class ItemFiles(Files):
     """The catalogue: a file of its own, or columns of the log (`files` empty)."""
 
-    category_path: list[str] = []  # SQL expressions, the broadest level first
-    attributes: dict[str, str] = {}
+    category_path: list[str] = Field(default_factory=list)  # SQL expressions, the broadest level first
+    attributes: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("columns")
     @classmethod
     def _canonical(cls, columns: dict[str, Column]) -> dict[str, Column]:
-        _require_known(columns, SilverItems.column_names())
+        _require_known(columns, ITEM_COLUMNS, ("item_id",))
         return columns
 
 
 class UserFiles(Files):
     """Declared attributes of users, and their consent."""
 
-    attributes: dict[str, str] = {}
-    consent: dict[str, str] = {}  # purpose -> SQL condition
+    attributes: dict[str, str] = Field(default_factory=dict)
+    consent: dict[str, str] = Field(default_factory=dict)  # purpose -> SQL condition
 
     @field_validator("columns")
     @classmethod
     def _canonical(cls, columns: dict[str, Column]) -> dict[str, Column]:
-        _require_known(columns, SilverUsers.column_names())
+        _require_known(columns, USER_COLUMNS, ("user_id",))
         return columns
 
 
@@ -106,8 +130,8 @@ class SourceMapping(Section):
     minor_units: Annotated[int, Field(ge=0, le=4)] = 2  # decimal places of the currency
     as_of: date | None = None  # none: the day after the last event
     gap: Duration
-    horizon: Duration
-    default_consent: list[str] = []
+    horizon: Annotated[Duration, Field(gt=timedelta(0))]
+    default_consent: list[str] = Field(default_factory=list)
     row_without_user: Literal["count_and_drop", "quarantine"] = "quarantine"
     exact_repeats: Literal["real", "duplicates"] = "duplicates"
     events: EventFiles
@@ -115,7 +139,10 @@ class SourceMapping(Section):
     users: UserFiles | None = None
 
 
-def _require_known(columns: dict[str, Column], known: list[str]) -> None:
+def _require_known(columns: dict[str, Column], known: list[str], required: tuple[str, ...]) -> None:
     unknown = [name for name in columns if name not in known]
     if unknown:
         raise ValueError(f"columns among {', '.join(known)}; not {', '.join(unknown)}")
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise ValueError(f"a mapping of {', '.join(missing)}")

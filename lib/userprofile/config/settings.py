@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Duration, Section
@@ -81,6 +81,13 @@ class TrainModel(Section):
     label_categories: Count
     timeout: Duration
     network: Network
+
+    @field_validator("shards")
+    @classmethod
+    def _shared_evenly(cls, shards: int, others: ValidationInfo) -> int:
+        if shards % others.data.get("processes", 1):
+            raise ValueError(f"a multiple of train_model.processes, which is {others.data['processes']}")
+        return shards
 
 
 class InferProfiles(Section):

@@ -22,7 +22,7 @@ def parse_duration(text: object) -> timedelta:
     """`28d`, `36h`, `30m` or `10s` as a duration; never negative."""
     if isinstance(text, timedelta):
         return text
-    match = re.fullmatch(r"(\d+)([dhms])", str(text).strip())
+    match = re.fullmatch(r"(\d{1,6})([dhms])", str(text).strip())
     if not match:
         raise ValueError("a duration such as 28d, 36h, 30m or 10s")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

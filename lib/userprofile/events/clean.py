@@ -17,7 +17,9 @@ def with_event_id(events: DataFrame, *, repeats_are_real: bool) -> DataFrame:
     The n-th equal row of one file is its n-th repeat; the same row in two files is one event, so that overlapping
     exports count once. MD5 for its 128 bits: among 10**10 events two share an id with probability 10**-19.
     """
-    events = events.withColumn("event_order", F.shiftleft(F.col("file_number").cast("long"), _ORDER_BITS) + F.col("place"))
+    events = events.withColumn(
+        "event_order", F.shiftleft(F.col("file_number").cast("long"), _ORDER_BITS) + F.col("place")
+    )
     if "event_id" in events.columns:
         return events
     occurrence = F.lit(1)
@@ -49,10 +51,18 @@ def price_spread(events: DataFrame, categories: DataFrame) -> DataFrame:
 
     Items without a category are one. A category of fewer than 20 prices, or of one price, says nothing: no row.
     """
-    log_prices = _with_category(events, categories).where("price > 0").select("category", F.ln("price").alias("log_price"))
+    log_prices = (
+        _with_category(events, categories).where("price > 0").select("category", F.ln("price").alias("log_price"))
+    )
     median = F.percentile_approx("log_price", 0.5).alias("median")
-    medians = log_prices.groupBy("category").agg(median, F.count("*").alias("prices")).where(F.col("prices") >= _FEWEST_PRICES)
-    distances = log_prices.join(F.broadcast(medians), "category").withColumn("distance", F.abs(F.col("log_price") - F.col("median")))
+    medians = (
+        log_prices.groupBy("category")
+        .agg(median, F.count("*").alias("prices"))
+        .where(F.col("prices") >= _FEWEST_PRICES)
+    )
+    distances = log_prices.join(F.broadcast(medians), "category").withColumn(
+        "distance", F.abs(F.col("log_price") - F.col("median"))
+    )
     spread = distances.groupBy("category", "median").agg(F.percentile_approx("distance", 0.5).alias("deviation"))
     return spread.where("deviation > 0")
 

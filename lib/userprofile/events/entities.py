@@ -23,14 +23,17 @@ def silver_items(
     currency: str | None,
     minor_units: int,
 ) -> DataFrame:
-    """One row per item_id: of several raw rows the last one counts. Rows without an item_id are left out."""
+    """One row per item_id: of several raw rows the last one counts. Rows without an item_id are left out.
+
+    A level that is missing within a category path is skipped; a price below zero is no price.
+    """
     fields = with_fields(rows, [*(column.sql for column in columns.values()), *category_path, *attributes.values()])
-    price = text_of(columns["price"]).try_cast("decimal(28,6)") if "price" in columns else F.lit(None)
+    price = _text_or_null(columns, "price").try_cast("decimal(28,6)")
     minor = F.round(price * 10**minor_units, 0).try_cast("bigint")
     levels = [text_of(MappedColumn(sql=level)) for level in category_path]
     items = fields.select(
-        "file_number",
-        "place",
+        "_row.file_number",
+        "_row.place",
         text_of(columns["item_id"]).alias("item_id"),
         *(_text_or_null(columns, name) for name in ("title", "description", "brand", "colour", "image")),
         F.array_compact(F.array(*levels)).cast("array<string>").alias("category_path"),
@@ -54,8 +57,8 @@ def declared_users(
     granted = [F.when(F.expr(condition), F.lit(purpose)) for purpose, condition in consent.items()]
     chosen = F.array_compact(F.array(*granted)) if granted else _words(default_consent)
     users = fields.select(
-        "file_number",
-        "place",
+        "_row.file_number",
+        "_row.place",
         text_of(columns["user_id"]).alias("user_id"),
         *(_text_or_null(columns, name) for name in _USER_COLUMNS),
         _attributes(attributes),
@@ -108,12 +111,16 @@ def with_new_codes(words: DataFrame, known: DataFrame | None) -> DataFrame:
 
 
 def _text_or_null(columns: Mapping[str, MappedColumn], name: str) -> Column:
-    text = text_of(columns[name]) if name in columns else F.lit(None).cast("string")
-    return text.alias(name)
+    if name not in columns:
+        return F.lit(None).cast("string").alias(name)
+    return F.coalesce(text_of(columns[name]), F.lit(columns[name].fill)).cast("string").alias(name)
 
 
 def _attributes(attributes: Mapping[str, str]) -> Column:
-    pairs = [F.struct(F.lit(name).alias("name"), F.expr(sql).cast("string").alias("value")) for name, sql in attributes.items()]
+    pairs = [
+        F.struct(F.lit(name).alias("name"), F.expr(sql).cast("string").alias("value"))
+        for name, sql in attributes.items()
+    ]
     return F.array(*pairs).cast("array<struct<name: string, value: string>>").alias("attributes")
 
 

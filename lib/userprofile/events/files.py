@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
@@ -66,34 +68,37 @@ def find_files(patterns: Iterable[str], *, folder: Path | None) -> list[str]:
 
 
 def _matches(pattern: str, folder: Path | None) -> list[str]:
-    if "://" in pattern:
-        return [pattern]
+    if "://" in pattern and not pattern.startswith("file://"):
+        filesystem, path = pafs.FileSystem.from_uri(pattern)
+        return [pattern] if filesystem.get_file_info(path).type == pafs.FileType.File else []
     if pattern.startswith("package:"):
         package, _, inside = pattern.removeprefix("package:").partition("/")
         spec = importlib.util.find_spec(package)
         candidates = [Path(spec.origin).parent / inside] if spec and spec.origin else []
+    elif pattern.startswith("file://"):
+        candidates = [Path(unquote(urlsplit(pattern).path))]
     else:
         candidates = [Path(pattern), *([folder / pattern] if folder else [])]
     for candidate in candidates:
         if candidate.is_dir():
-            paths = [path for path in candidate.rglob("*") if path.is_file() and not path.name.startswith(("_", "."))]
+            paths = [path for path in candidate.rglob("*") if not path.name.startswith(("_", "."))]
         else:
-            paths = [Path(name) for name in glob.glob(str(candidate))]
-        if paths:
-            return [path.resolve().as_uri() for path in sorted(paths)]
+            paths = [candidate] if candidate.exists() else [Path(name) for name in glob.glob(str(candidate))]
+        if files := sorted(path for path in paths if path.is_file()):
+            return [path.resolve().as_uri() for path in files]
     return []
 
 
 def inspect_file(uri: str, *, encoding: str, is_text: bool) -> RawFile:
     """Reads the whole file once: its hash, and whether it is empty, cut short, or in another encoding."""
     hasher, size = hashlib.sha256(), 0
-    inflater = zlib.decompressobj(wbits=31) if uri.endswith(".gz") else None
+    inflater = _Inflater() if uri.endswith(".gz") else None
     decoder = codecs.getincrementaldecoder(encoding)() if is_text else None
     try:
         for chunk in _chunks(uri):
             hasher.update(chunk)
             size += len(chunk)
-            text = inflater.decompress(chunk) if inflater else chunk
+            text = inflater.inflate(chunk) if inflater else chunk
             if decoder:
                 decoder.decode(text)
         if decoder:
@@ -102,7 +107,8 @@ def inspect_file(uri: str, *, encoding: str, is_text: bool) -> RawFile:
         return RawFile(uri, "", size, "is not a whole gzip file")
     except UnicodeDecodeError as error:
         return RawFile(uri, "", size, f"is not {encoding}: byte 0x{error.object[error.start]:02x} cannot be read")
-    problem = "is empty" if size == 0 else "ends in the middle of its gzip stream" if _cut(inflater) else ""
+    cut = inflater is not None and inflater.is_cut
+    problem = "is empty" if size == 0 else "ends in the middle of its gzip stream" if cut else ""
     return RawFile(uri, hasher.hexdigest(), size, problem)
 
 
@@ -121,17 +127,44 @@ def require_whole(files: Iterable[RawFile]) -> list[RawFile]:
 
 
 def field_names(uri: str, form: Form) -> list[str]:
-    """The raw fields of a file: from its header, its Parquet schema, or the keys of its first JSON lines."""
+    """The raw fields of a file: from its header, its Parquet schema, or the keys of its first JSON lines.
+
+    A column whose header is empty is called `_c<place>`, the second `a` of a header is `a_<place>`; places begin at 0.
+    Raises DataGateError when a Parquet file has no schema.
+    """
     if form.format == "parquet":
-        filesystem, path = pafs.FileSystem.from_uri(uri)
-        return list(pq.read_schema(path, filesystem=filesystem).names)
+        return _parquet_fields(uri)
     lines = islice(_lines(uri, form.encoding), _LINES_LOOKED_AT)
     if form.format == "jsonl":
         return list(dict.fromkeys(key for line in lines for key in _keys(line)))
     if not form.header:
         return list(form.fields)
     first = next(lines, "")
-    return first.split() if form.format == "whitespace" else next(csv.reader([first], delimiter=form.delimiter), [])
+    if form.format == "whitespace":
+        return _distinct(first.split())
+    if len(form.delimiter) > 1:  # which Spark knows and the csv module does not
+        return _distinct(first.split(form.delimiter))
+    return _distinct(next(csv.reader([first], delimiter=form.delimiter), []))
+
+
+def _parquet_fields(uri: str) -> list[str]:
+    filesystem, path = pafs.FileSystem.from_uri(uri)
+    try:
+        return list(pq.read_schema(path, filesystem=filesystem).names)
+    except pa.ArrowInvalid as error:
+        raise DataGateError(
+            f"{uri} is not a whole Parquet file; nothing was taken in", received=str(error), fix="fetch it again"
+        ) from error
+
+
+def _distinct(header: Iterable[str]) -> list[str]:
+    """Spark knows no columns without a name, nor two whose names differ in case only."""
+    names: dict[str, str] = {}
+    for place, title in enumerate(header):
+        name = title.strip() or f"_c{place}"
+        name = f"{name}_{place}" if name.lower() in names else name
+        names[name.lower()] = name
+    return list(names.values())
 
 
 def _keys(line: str) -> Iterable[str]:
@@ -150,15 +183,32 @@ def _chunks(uri: str) -> Iterator[bytes]:
 
 
 def _lines(uri: str, encoding: str) -> Iterator[str]:
-    inflater = zlib.decompressobj(wbits=31) if uri.endswith(".gz") else None
+    """The lines that hold something."""
+    inflater = _Inflater() if uri.endswith(".gz") else None
     decoder, rest = codecs.getincrementaldecoder(encoding)("replace"), ""
     for chunk in _chunks(uri):
-        rest += decoder.decode(inflater.decompress(chunk) if inflater else chunk)
+        rest += decoder.decode(inflater.inflate(chunk) if inflater else chunk)
         *whole, rest = rest.split("\n")
-        yield from (line.rstrip("\r").removeprefix("\ufeff") for line in whole)
-    if rest:
-        yield rest.rstrip("\r")
+        yield from (line.strip("\r\ufeff") for line in whole if line.strip("\r\ufeff \t"))
+    if rest.strip("\r\ufeff \t"):
+        yield rest.strip("\r\ufeff")
 
 
-def _cut(inflater: zlib._Decompress | None) -> bool:
-    return inflater is not None and not inflater.eof
+class _Inflater:
+    """Undoes gzip, also of several streams in a row, as when compressed files were joined."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    @property
+    def is_cut(self) -> bool:
+        return not self._stream.eof
+
+    def inflate(self, chunk: bytes) -> bytes:
+        parts = []
+        while chunk:
+            if self._stream.eof:
+                self._stream = zlib.decompressobj(wbits=31)
+            parts.append(self._stream.decompress(chunk))
+            chunk = self._stream.unused_data
+        return b"".join(parts)

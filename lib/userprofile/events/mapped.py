@@ -13,8 +13,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 from userprofile.events.bronze import MALFORMED
 
 _CORRUPT = "_not_json"
-_FIELD = re.compile(r"`([^`]+)`|([^\W\d]\w*)")
-_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
+_FIELD = re.compile(r"`([^`]+)`|([^\W\d]\w*)\b(?!\s*['(])")  # no function, and no `date` as in date '2020-01-01'
+_LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,20 @@ class MappedColumn:
 
 
 def with_fields(rows: DataFrame, expressions: Iterable[str]) -> DataFrame:
-    """Adds every raw field that the expressions speak of as a text column, and `is_malformed`.
+    """Every raw field that the expressions speak of as a text column, beside the row and its `is_malformed` in `_row`.
 
-    Words of the SQL language are taken for fields too; those columns are null and are never read.
+    In a struct, since a log may have a field `place` of its own. Words of the SQL language are taken for fields too;
+    those columns are null and are never read.
     """
     names = {name.lower(): name for text in expressions for name in _words(text)}
-    names = {name: text for name, text in names.items() if name not in {column.lower() for column in rows.columns}}
     schema = StructType([StructField(name, StringType()) for name in (*names.values(), MALFORMED, _CORRUPT)])
     fields = F.from_json("raw", schema, {"columnNameOfCorruptRecord": _CORRUPT})
     parsed = rows.withColumn("_fields", fields)
     malformed = F.col(f"_fields.{MALFORMED}").isNotNull() | F.col(f"_fields.{_CORRUPT}").isNotNull()
+    malformed |= ~F.ltrim("raw").startswith("{")  # of a list Spark would take the first object only
     return parsed.select(
-        *rows.columns, malformed.alias("is_malformed"), *(F.col(f"_fields.`{name}`").alias(name) for name in names.values())
+        F.struct(*rows.columns, malformed.alias("is_malformed")).alias("_row"),
+        *(F.col(f"_fields.`{name}`").alias(name) for name in names.values()),
     )
 
 
@@ -55,8 +57,6 @@ def text_of(column: MappedColumn) -> Column:
     return text
 
 
-
-
 def _words(expression: str) -> Iterable[str]:
-    for quoted, plain in _FIELD.findall(_LITERAL.sub(" ", expression)):
+    for quoted, plain in _FIELD.findall(_LITERAL.sub("''", expression)):
         yield quoted or plain

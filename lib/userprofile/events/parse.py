@@ -19,7 +19,13 @@ from userprofile.schemas.events import SilverEvents
 MONEY = ("price", "amount", "discount")
 _POSSIBLE = {"rating": (0, 100), "sentiment": (-1, 1), "propensity": (0, 1), "dwell_seconds": (0, 86_400)}
 _ZONE_LETTERS = set("VzOXxZ")
-_NEVER_NEGATIVE = {"price": Reason.NEGATIVE_PRICE, "amount": Reason.NEGATIVE_PRICE, "quantity": Reason.NEGATIVE_QUANTITY}
+_ZONE_AFTER_TIME = r"[T ]\d{1,2}:\d{1,2}(:\d{1,2}([.]\d*)?)? *[^\s\d:.]"
+# Quantity first: a negative one makes the amount, or the price, negative too.
+_NEVER_NEGATIVE = {
+    "quantity": Reason.NEGATIVE_QUANTITY,
+    "price": Reason.NEGATIVE_PRICE,
+    "amount": Reason.NEGATIVE_PRICE,
+}
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,7 @@ def parsed_events(rows: DataFrame, columns: Mapping[str, MappedColumn], *, readi
     Reads raw, loaded_at, file_number and place. A row has a reason exactly when it must not be accepted.
     """
     fields = with_fields(rows, [column.sql for column in columns.values()])
-    texts = fields.select(
-        *rows.columns, "is_malformed", *(text_of(column).alias(f"text_{name}") for name, column in columns.items())
-    )
+    texts = fields.select("_row.*", *(text_of(column).alias(f"text_{name}") for name, column in columns.items()))
     fills = {f"text_{name}": column.fill for name, column in columns.items() if column.fill is not None}
     missing = [F.when(F.col(text).isNull(), F.lit(text.removeprefix("text_"))) for text in fills]
     texts = texts.withColumn("filled", F.array_compact(F.array(*missing)).cast("array<string>"))
@@ -79,7 +83,8 @@ def _time(text: Column, column: MappedColumn, timezone: str) -> Column:
         per_second = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}[column.epoch]
         return F.timestamp_micros((text.try_cast("decimal(28,6)") * (1_000_000 // per_second)).try_cast("bigint"))
     if not column.pattern:
-        return F.to_utc_timestamp(F.try_to_timestamp(text), timezone)
+        instant = F.try_to_timestamp(text)
+        return F.when(text.rlike(_ZONE_AFTER_TIME), instant).otherwise(F.to_utc_timestamp(instant, timezone))
     instant = F.try_to_timestamp(text, F.lit(column.pattern))
     letters = "".join(part for part in column.pattern.split("'")[::2])
     return instant if _ZONE_LETTERS & set(letters) else F.to_utc_timestamp(instant, timezone)
@@ -97,7 +102,7 @@ def _with_absent_columns(frame: DataFrame, columns: Mapping[str, MappedColumn]) 
 
 def _with_both_prices(frame: DataFrame) -> DataFrame:
     """A log gives the price of a unit or the amount of the row; the other follows (amount exact, price rounded)."""
-    amount = F.coalesce("amount", F.col("price") * F.coalesce("quantity", F.lit(1)))
+    amount = F.coalesce("amount", F.try_multiply("price", F.coalesce("quantity", F.lit(1))))
     price = F.coalesce("price", F.round(F.col("amount") / F.nullif("quantity", F.lit(0))).cast("bigint"), "amount")
     return frame.withColumn("amount", amount).withColumn(
         "price", F.when(F.col("quantity").eqNullSafe(0), F.col("price")).otherwise(price)
@@ -118,7 +123,12 @@ def _with_reason(frame: DataFrame, columns: Mapping[str, MappedColumn], reading:
         *((F.col(f"text_{name}").isNotNull() & F.col(name).isNull(), _unreadable(name)) for name in columns),
         *((F.col(name) < 0, reason) for name, reason in _NEVER_NEGATIVE.items()),
         *((~F.col(name).between(*limits), Reason.VALUE_OUT_OF_RANGE) for name, limits in _POSSIBLE.items()),
-        *((F.col(f"text_{name}").isNull(), Reason.MISSING_VALUE) for name, column in columns.items() if column.required),
+        (F.col("price").isNotNull() & F.col("amount").isNull(), Reason.VALUE_OUT_OF_RANGE),  # beyond 64 bits
+        *(
+            (F.col(f"text_{name}").isNull(), Reason.MISSING_VALUE)
+            for name, column in columns.items()
+            if column.required or name == "event_id"
+        ),
         (lateness > reading.allowed_lateness.total_seconds(), Reason.TOO_LATE),
     ]
     reason = F.coalesce(*(F.when(condition, F.lit(name.value)) for condition, name in refused))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +32,7 @@ def pseudonym_column(key: bytes, *, kind: str) -> Callable[[Column], Column]:
     Done in Python rather than by Spark's sha2, since a key inside an expression would be shown in plans and logs.
     """
 
-    @F.arrow_udf("string")  # type: ignore[misc,call-overload]
+    @F.arrow_udf("string")  # type: ignore[attr-defined]
     def of_batch(ids: pa.Array) -> pa.Array:
         coded = pc.dictionary_encode(ids)
         names = [pseudonym(raw_id, key=key, kind=kind) for raw_id in coded.dictionary.to_pylist()]
@@ -47,11 +49,7 @@ def load_or_make_key(path: Path) -> bytes:
     path = path.expanduser()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(_KEY_BYTES))
-        except FileExistsError:
-            pass  # another job made it in the meantime: use that one
+        _make_key(path)
     if path.stat().st_mode & 0o077:
         raise EnvironmentMismatchError(
             f"the pseudonym key {path} can be read by others",
@@ -59,4 +57,22 @@ def load_or_make_key(path: Path) -> bytes:
             received=oct(path.stat().st_mode & 0o777),
             fix=f"chmod 600 {path}",
         )
-    return bytes.fromhex(path.read_text().strip())
+    text = path.read_text().strip()
+    if not re.fullmatch(f"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
+        raise EnvironmentMismatchError(
+            f"{path} holds no pseudonym key",
+            expected=f"{2 * _KEY_BYTES} hexadecimal digits",
+            received=f"{len(text)} characters",
+            fix="bring the file back; by another key every user would become another one",
+        )
+    return bytes.fromhex(text)
+
+
+def _make_key(path: Path) -> None:
+    """Whole at once, so that a job beside this one never reads half a key."""
+    written = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_KEY_BYTES))
+    with contextlib.suppress(FileExistsError):  # another job made it in the meantime: use that one
+        os.link(written, path)
+    written.unlink()

@@ -14,7 +14,9 @@ def item_codes(items: DataFrame, codes: DataFrame) -> DataFrame:
     of_kind = {kind: codes.where(F.col("kind") == kind).select("value", "code") for kind in _kinds()}
     coded = of_kind["item"].select(F.col("value").alias("item_id"), F.col("code").alias("item"))
     words = items.select(
-        "item_id", F.col("brand").alias("brand_word"), *(category_value(level).alias(f"category_{level}_word") for level in CATEGORY_LEVELS)
+        "item_id",
+        F.col("brand").alias("brand_word"),
+        *(category_value(level).alias(f"category_{level}_word") for level in CATEGORY_LEVELS),
     )
     coded = coded.join(words, "item_id", "left")
     for kind in _kinds()[1:]:

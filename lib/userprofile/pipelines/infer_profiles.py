@@ -103,7 +103,9 @@ def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
     if scores is not None:
         return rows.join(scores, KEY)
     fields = from_arrow_schema(arrow_schema(UserProfiles)).fields
-    return rows.withColumns({field.name: F.lit(None).cast(field.dataType) for field in fields if field.name in SCORE_COLUMNS})
+    return rows.withColumns(
+        {field.name: F.lit(None).cast(field.dataType) for field in fields if field.name in SCORE_COLUMNS}
+    )
 
 
 def _file(path: Path) -> bytes:

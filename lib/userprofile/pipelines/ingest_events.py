@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-
 from userprofile.config.mapping import Files, ItemFiles, UserFiles
 from userprofile.errors import UsageError
 from userprofile.events.bronze import bronze_rows, require_fields
@@ -38,7 +37,9 @@ def described(run: Run) -> dict[str, Files]:
     source = run.config.source
     events = source.events.model_copy(update={"files": list(run.inputs)}) if run.inputs else source.events
     kinds: dict[str, Files] = {"events": events}
-    kinds |= {kind: files for kind, files in (("items", source.items), ("users", source.users)) if files and files.files}
+    kinds |= {
+        kind: files for kind, files in (("items", source.items), ("users", source.users)) if files and files.files
+    }
     return kinds
 
 

@@ -26,9 +26,16 @@ from userprofile.tables.store import Store
 Pipeline = Callable[[Run], Any]
 
 
-def run_job(job: str, pipeline: Pipeline, *, conf_folder: Path, arguments: Sequence[str] | None = None) -> int:
+def run_job(
+    job: str,
+    pipeline: Pipeline,
+    *,
+    conf_folder: Path,
+    source: str = "complete_journey",
+    arguments: Sequence[str] | None = None,
+) -> int:
     """Run one pipeline for a command line; prints a summary and one JSON line, returns the exit code."""
-    options = _parser(job).parse_args(arguments)
+    options = _parser(job, source).parse_args(arguments)
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _interrupt)
     result: dict[str, Any] = {"job": job, "source": options.source, "run_id": uuid4().hex[:12]}
@@ -53,14 +60,18 @@ def run_job(job: str, pipeline: Pipeline, *, conf_folder: Path, arguments: Seque
     return int(result["exit_code"])
 
 
-def _parser(job: str) -> argparse.ArgumentParser:
+def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=job, description=f"The {job} job of userprofile.")
-    parser.add_argument("--source", default="complete_journey", help="a known log, or the path of a mapping file")
-    parser.add_argument("--input", nargs="+", action="extend", default=[], help="files of the log, in the place of the mapping's")
+    parser.add_argument("--source", default=source, help="a known log, or the path of a mapping file")
+    parser.add_argument(
+        "--input", nargs="+", action="extend", default=[], help="files of the log, in the place of the mapping's"
+    )
     parser.add_argument("--as-of", type=date.fromisoformat, help="profiles look back from the start of this date")
     parser.add_argument("--master", help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
-    parser.add_argument("--conf", nargs="+", action="extend", type=Path, default=[], help="configuration files that overlay base.yaml")
+    parser.add_argument(
+        "--conf", nargs="+", action="extend", type=Path, default=[], help="configuration files that overlay base.yaml"
+    )
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="single settings")
     for name in ("users", "days", "seed"):
         parser.add_argument(f"--{name}", type=int, help=f"{name} of the demo shop")
@@ -110,7 +121,11 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, c
 def warehouse_name(config: Config) -> str:
     """One warehouse per log; demo shops of different sizes and seeds are different logs."""
     shop = config.demo_shop
-    return f"demo_shop_u{shop.users}_d{shop.days}_s{shop.seed}" if config.source.name == "demo_shop" else config.source.name
+    return (
+        f"demo_shop_u{shop.users}_d{shop.days}_s{shop.seed}"
+        if config.source.name == "demo_shop"
+        else config.source.name
+    )
 
 
 def _say(line: str) -> None:
@@ -122,7 +137,11 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 def _outcome(run: Run) -> dict[str, Any]:
-    tables = {pinned.table: {"version": pinned.version, "rows": pinned.rows} for step in run.steps for pinned in step.outcome.outputs}
+    tables = {
+        pinned.table: {"version": pinned.version, "rows": pinned.rows}
+        for step in run.steps
+        for pinned in step.outcome.outputs
+    }
     return {
         "tables": tables,
         "metrics": {step.name: step.outcome.metrics for step in run.steps},
@@ -133,7 +152,11 @@ def _outcome(run: Run) -> dict[str, Any]:
 def _print_summary(run: Run) -> None:
     print(f"\n{run.config.source.name}: {run.store.root}")
     for step in run.steps:
-        shown = ", ".join(f"{_shown(value)} {name.replace('_', ' ')}" for name, value in step.outcome.metrics.items() if not isinstance(value, dict))
+        shown = ", ".join(
+            f"{_shown(value)} {name.replace('_', ' ')}"
+            for name, value in step.outcome.metrics.items()
+            if not isinstance(value, dict)
+        )
         took = "done before" if step.was_done else f"{step.seconds:.1f} s"
         print(f"  {step.name:<20} {took:>12}  {shown}")
 
@@ -146,8 +169,15 @@ def _failed(error: BaseException, code: ExitCode, verbose: bool) -> dict[str, An
     if verbose:
         traceback.print_exc()
     elif code == ExitCode.DEFECT:
-        print(f"a defect of ours: {type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}", file=sys.stderr)
+        print(
+            f"a defect of ours: {type(error).__name__}: {str(error).splitlines()[0][:500] if str(error) else ''}",
+            file=sys.stderr,
+        )
         print("  fix: run again with VERBOSE=1 (--verbose) and report what it shows", file=sys.stderr)
     if code != ExitCode.DEFECT:
         print(f"error: {error}", file=sys.stderr)
-    return {"status": "failed", "exit_code": int(code), "error": str(error).splitlines()[0][:500] if str(error) else type(error).__name__}
+    return {
+        "status": "failed",
+        "exit_code": int(code),
+        "error": str(error).splitlines()[0][:500] if str(error) else type(error).__name__,
+    }

@@ -22,7 +22,9 @@ def population_statistics(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataF
     times = bought.groupBy("user_id", order, "event_time").agg(F.sum("amount").alias("amount"))
     starts = F.col("event_time") == F.min("event_time").over(Window.partitionBy("user_id", "order_key"))
     orders = times.withColumn("starts_order", starts)
-    per_user = orders.groupBy("user_id").agg(*(value for place, as_of in enumerate(as_ofs) for value in _values(place, as_of)))
+    per_user = orders.groupBy("user_id").agg(
+        *(value for place, as_of in enumerate(as_ofs) for value in _values(place, as_of))
+    )
     quantiles = per_user.agg(
         *(
             F.percentile(f"{name}_{place}", F.lit(list(QUANTILES))).alias(f"{name}_{place}")

@@ -60,11 +60,14 @@ def _refine(run: Run, bronze: Sequence[TableVersion], *, everything: bool) -> Ou
 
 def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int]) -> Outcome:
     raw = run.store.read(bronze[0], BronzeEvents).where(F.col("file_number").isin(sorted(numbers)))
+    # A file that cannot be split left one partition, which one core would have to parse alone.
+    raw = raw.repartition(max(raw.rdd.getNumPartitions(), run.spark.sparkContext.defaultParallelism), "place")
     key = load_or_make_key(Path(run.config.pseudonym_key))
     parsed = _parsed(run, raw, key).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counts = _counts(parsed)
-        _require_gate(run, counts)
+        if numbers:
+            _require_gate(run, counts)
         items = refine_items(run, parsed)
         where = f"file_number in ({', '.join(map(str, sorted(numbers))) or 'null'})"
         accepted = _accepted(run, parsed, numbers, items)
@@ -77,7 +80,13 @@ def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int]) -
         parsed.unpersist()
     metrics = _balance(counts, written, quarantined)
     events = run.store.pin("silver.events")
-    outputs = [events, run.store.pin("quarantine.events"), items, refine_codes(run, events, items), refine_users(run, events, key)]
+    outputs = [
+        events,
+        run.store.pin("quarantine.events"),
+        items,
+        refine_codes(run, events, items),
+        refine_users(run, events, key),
+    ]
     return Outcome(outputs, metrics)
 
 
@@ -91,7 +100,8 @@ def _parsed(run: Run, raw: DataFrame, key: bytes) -> DataFrame:
     if source.row_without_user == "count_and_drop":
         dropped = F.col("reason") == Reason.MISSING_USER.value
         parsed = parsed.withColumn("reason", F.when(dropped, F.lit(DROPPED)).otherwise(F.col("reason")))
-    return parsed.withColumns({name: pseudonym_column(key, kind=kind)(F.col(name)) for name, kind in _PSEUDONYMS.items()})
+    named = {name: kind for name, kind in _PSEUDONYMS.items() if name in source.events.columns}
+    return parsed.withColumns({name: pseudonym_column(key, kind=kind)(F.col(name)) for name, kind in named.items()})
 
 
 def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersion) -> DataFrame:
@@ -106,8 +116,7 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
     categories = catalogue.select("item_id", category)
     acceptable = parsed.where("reason is null")
     return (
-        acceptable
-        .transform(clean.with_event_id, repeats_are_real=source.exact_repeats == "real")
+        acceptable.transform(clean.with_event_id, repeats_are_real=source.exact_repeats == "real")
         .transform(clean.drop_duplicates, earlier)
         .transform(clean.with_unknown_item, catalogue if has_catalogue else None)
         .transform(
@@ -124,7 +133,11 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
 def _counts(parsed: DataFrame) -> dict[str, int]:
     """Rows per reason ("accepted" where there is none), and filled values per column as `filled_<column>`."""
     reasons = parsed.groupBy(F.coalesce("reason", F.lit(ACCEPTABLE)).alias("name")).count()
-    filled = parsed.select(F.explode("filled").alias("name")).groupBy(F.concat(F.lit("filled_"), "name").alias("name")).count()
+    filled = (
+        parsed.select(F.explode("filled").alias("name"))
+        .groupBy(F.concat(F.lit("filled_"), "name").alias("name"))
+        .count()
+    )
     return {row["name"]: row["count"] for row in reasons.union(filled).collect()}
 
 
@@ -140,8 +153,10 @@ def _require_gate(run: Run, counts: dict[str, int]) -> None:
             received=f"{quarantined / rows:.1%}: {reasons}",
             fix="mend the mapping or the file, or raise refine_events.max_quarantined_share with --set",
         )
-    if counts and not counts.get(ACCEPTABLE):
-        raise DataGateError("no row is left", expected="at least one event", received=reasons or "only rows without a user")
+    if not counts.get(ACCEPTABLE):
+        raise DataGateError(
+            "no row is left", expected="at least one event", received=reasons or "only rows without a user"
+        )
 
 
 def _balance(counts: dict[str, int], accepted: int, quarantined: int) -> dict[str, Any]:

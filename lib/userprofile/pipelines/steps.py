@@ -96,12 +96,13 @@ class Run:
         as_of: date | None = None,
     ) -> Step:
         """Do `work`, unless a step with the same inputs, parameters, configuration and code left its tables already."""
+        config = config_version(self.config, *sections)
         key = {
             "step": name,
             "inputs": [(pinned.table, pinned.version) for pinned in inputs],
             "parameters": parameters or {},
             "as_of": as_of,
-            "config": config_version(self.config, *sections),
+            "config": config,
             "code": code_version(),
         }
         fingerprint = hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
@@ -115,7 +116,7 @@ class Run:
             outcome = work()
             step = Step(name, outcome, time.monotonic() - started, was_done=False)
             self.say(f"{name}: {_in_words(outcome.metrics)} in {step.seconds:.1f} s")
-            self._record(step, inputs, fingerprint, key["config"], as_of)
+            self._record(step, inputs, fingerprint, config, as_of)
         self.steps.append(step)
         return step
 
@@ -136,7 +137,13 @@ class Run:
     def _earlier(self, fingerprint: str) -> Outcome | None:
         if not self.store.exists(RUNS):
             return None
-        rows = self._runs().where(f"fingerprint = '{fingerprint}'").orderBy("started_at", ascending=False).limit(1).collect()
+        rows = (
+            self._runs()
+            .where(f"fingerprint = '{fingerprint}'")
+            .orderBy("started_at", ascending=False)
+            .limit(1)
+            .collect()
+        )
         if not rows:
             return None
         outputs = [TableVersion(**pinned.asDict()) for pinned in rows[0]["outputs"]]

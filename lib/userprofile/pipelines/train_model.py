@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.steps import Outcome, Run, Step, code_version
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
-from userprofile.tables.store import TableVersion, Transaction
+from userprofile.tables.store import TableVersion
 from userprofile.training.evaluate import unpacked
 from userprofile.training.launch import launch
 from userprofile.training.request import TrainingRequest
@@ -50,7 +51,9 @@ def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
     request = TrainingRequest(
-        table=str(Path(run.store.path(examples.table)).resolve()) if "://" not in run.store.root else run.store.path(EXAMPLES),
+        table=str(Path(run.store.path(examples.table)).resolve())
+        if "://" not in run.store.root
+        else run.store.path(EXAMPLES),
         version=examples.version,
         spec=_spec(run, train),
         settings=settings.network.model_dump(),
@@ -71,7 +74,9 @@ def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
     cluster = None if run.config.spark.master.startswith("local") else run.spark
     trained = launch(request, processes=settings.processes, spark=cluster, workplace=workplace, report=run.say)
     files, measures = _with_calibration(trained)
-    measures["baselines"] = {split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")}
+    measures["baselines"] = {
+        split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")
+    }
     files[METRICS] = json.dumps(measures, indent=1).encode()
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
     write_model(workplace / model_version, files)
@@ -134,7 +139,11 @@ def _ladder(train: pa.Table, judged: pa.Table, spec: FeatureSpec) -> dict[str, A
     if not judged.num_rows:
         return {}
     batch = to_batch(judged, spec)
-    measure = {"purchase": binary_metrics, "spend": spend_metrics, "next_categories": ranking_metrics}
+    measure: dict[str, Callable[..., Any]] = {
+        "purchase": binary_metrics,
+        "spend": spend_metrics,
+        "next_categories": ranking_metrics,
+    }
     label = {"purchase": "label_purchase", "spend": "label_spend", "next_categories": "label_next_categories"}
     return {
         head: {name: measure[head](batch[label[head]], rule.predict(judged)) for name, rule in rules.items()}

@@ -20,9 +20,12 @@ def page(
 ) -> str:
     """HTML with everything inside it; whatever came from a log is escaped.
 
-    `steps` are rows of ops.runs with `metrics` parsed, `profiles` rows of gold.user_profiles, `model` one of ops.models.
+    `steps` are rows of ops.runs, `model` one of ops.models, both with `metrics` parsed; `profiles` are rows of
+    gold.user_profiles.
     """
-    environment = Environment(loader=PackageLoader("userprofile.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("userprofile.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"figure": figure, "money": lambda minor: money(minor, minor_units)}
     template = environment.get_template("page.html")
     ordered = sorted(segments.items(), key=lambda segment: -segment[1])

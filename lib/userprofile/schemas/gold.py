@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataframely as dy
 
 
-
 def scored(inner: str = "name") -> dy.List:
     """Names with their scores, strongest first."""
     pair = dy.Struct({inner: dy.String(nullable=False), "score": dy.Float64(nullable=False)})
@@ -55,5 +54,3 @@ class PopulationStatistics(dy.Schema):
     statistic = dy.String(primary_key=True)  # for instance rfm_recency_days, category_1_price_median
     key = dy.String(primary_key=True)  # a quantile ("0.2") or a code ("17")
     value = dy.Float64(nullable=False)
-
-

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import re
 import socket
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import pyspark
-from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 import userprofile
 from userprofile.errors import EnvironmentMismatchError
 from userprofile.spark.code import code_archive
-from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars, jars_folder
+from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars
+from userprofile.spark.start import started
 
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -62,8 +60,10 @@ def build_session(
         chosen |= {"spark.master": master, "spark.driver.memory": driver_memory}
         chosen |= _jar_settings() | _place_settings(master)
         require_reachable(master)
-    session = _started(application, {**chosen, **settings}, verbose=verbose)
+    session = started(application, {**chosen, **settings}, verbose=verbose)
     session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
+    # PySpark logs every failed analysis with its Java stack before it raises it.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.ERROR if verbose else logging.CRITICAL)
     if not submitted and not _is_local(master):
         session.sparkContext.addPyFile(str(code_archive()))
     return session
@@ -126,50 +126,3 @@ def require_reachable(master: str) -> None:
         expected="a running standalone cluster",
         fix="make cluster-up, or another MASTER; MASTER=local[*] needs no cluster",
     )
-
-
-def _started(application: str, settings: Mapping[str, str], *, verbose: bool) -> SparkSession:
-    builder = SparkSession.builder.appName(application)
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    with tempfile.TemporaryFile() as log, contextlib.nullcontext() if verbose else _errors_into(log):
-        try:
-            return builder.getOrCreate()
-        except (PySparkException, Py4JError, OSError) as error:
-            raise _cannot_start(log, settings, error) from (error if verbose else None)
-
-
-@contextlib.contextmanager
-def _errors_into(log: IO[bytes]) -> Iterator[None]:
-    """A JVM started inside writes its standard error to `log` for as long as it lives; this process no longer."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    os.dup2(log.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _cannot_start(log: IO[bytes], settings: Mapping[str, str], error: Exception) -> EnvironmentMismatchError:
-    log.seek(0)
-    said = log.read().decode(errors="replace") or str(error)
-    if "spark.jars.packages" in settings and re.search("unresolved dependenc|download failed|ivy settings", said, re.I):
-        return EnvironmentMismatchError(
-            "Spark cannot get Delta Lake's jars",
-            expected=f"{' and '.join(_jar_names())} in {jars_folder()}",
-            received=f"no such files, and Spark's resolver did not find {settings['spark.jars.packages']}",
-            fix="bash jobs/setup/jars.sh, or set USERPROFILE_JARS to a folder that holds both jars",
-        )
-    causes = [line.strip() for line in said.splitlines() if "Exception" in line or "JAVA_HOME" in line]
-    return EnvironmentMismatchError(
-        "Spark cannot start",
-        received=causes[0][:300] if causes else said[:300],
-        fix="make doctor checks the parts; --verbose shows what the JVM says",
-    )
-
-
-def _jar_names() -> tuple[str, ...]:
-    minor, _, delta_version = delta_coordinates(pyspark.__version__).rpartition(":")
-    return f"{minor.rpartition(':')[2]}-{delta_version}.jar", f"delta-storage-{delta_version}.jar"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dataframely as dy
+import deltalake
 import pyarrow as pa
 from delta.exceptions import DeltaConcurrentModificationException
 from delta.tables import DeltaTable
@@ -53,19 +54,20 @@ class Store:
 
     def exists(self, table: str) -> bool:
         """Whether the table has been written at least once."""
-        return DeltaTable.isDeltaTable(self.spark, self.path(table))
+        return deltalake.DeltaTable.is_deltatable(self.path(table))
 
     def pin(self, table: str) -> TableVersion:
         """The state that the table has now."""
-        version = self._last_commit(table)["version"]
-        frame = self.spark.read.format("delta").option("versionAsOf", version).load(self.path(table))
-        return TableVersion(table, version, frame.count())
+        log = deltalake.DeltaTable(self.path(table))
+        return TableVersion(table, log.version(), log.count())
 
     def read(self, pinned: TableVersion, schema: type[dy.Schema]) -> DataFrame:
         """Exactly the pinned state; refused when its columns are not those of `schema`."""
         frame = self.spark.read.format("delta").option("versionAsOf", pinned.version).load(self.path(pinned.table))
         expected = from_arrow_schema(arrow_schema(schema))
-        require_same_schema(frame.schema, expected, what=f"table {pinned.table} has other columns than this version reads")
+        require_same_schema(
+            frame.schema, expected, what=f"table {pinned.table} has other columns than this version reads"
+        )
         return frame.select(*expected.names)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], schema: type[dy.Schema]) -> DataFrame:
@@ -96,15 +98,18 @@ class Store:
         partition: str,
     ) -> TableVersion:
         expected = from_arrow_schema(arrow_schema(schema))
-        require_same_schema(frame.schema, expected, what=f"the rows to be written to {table} have other columns", nullability=False)
+        require_same_schema(
+            frame.schema, expected, what=f"the rows to be written to {table} have other columns", nullability=False
+        )
         with self._lock(table), _clear_errors(table):
             self._create(table, expected, partition)
-            before = self._last_commit(table)["version"]
+            before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*expected.names).write.format("delta").mode(mode)
             writer.options(**options, userMetadata=self.run_id).save(self.path(table))
-            commit = self._last_commit(table)
-            rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if commit["version"] > before else 0
-            return TableVersion(table, commit["version"], rows)
+            log = deltalake.DeltaTable(self.path(table))
+            commit = log.history(1)[0]
+            rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if log.version() > before else 0
+            return TableVersion(table, log.version(), rows)
 
     def _create(self, table: str, columns: StructType, partition: str) -> None:
         if not self.exists(table):
@@ -114,16 +119,13 @@ class Store:
         existing = self.spark.read.format("delta").load(self.path(table)).schema
         require_same_schema(existing, columns, what=f"table {table} was written with other columns")
 
-    def _last_commit(self, table: str) -> dict:
-        return DeltaTable.forPath(self.spark, self.path(table)).history(1).collect()[0].asDict()
-
     @contextmanager
     def _lock(self, table: str) -> Iterator[None]:
         """On a local disk Delta's commit is atomic within one JVM only; elsewhere the object store decides."""
-        folder = Path(self.path(table).removeprefix("file://"))
-        if re.match(r"^[a-z0-9]+://", self.root) and not self.root.startswith("file://"):
+        if re.match(r"(?!file:)[a-z][a-z0-9+.-]*:/", self.root):
             yield
             return
+        folder = Path(re.sub("^file:/+", "/", self.path(table)))
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder.parent / f".{folder.name}.lock", "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -135,7 +137,9 @@ def _clear_errors(table: str) -> Iterator[None]:
     try:
         yield
     except DeltaConcurrentModificationException as error:
-        raise ConflictError(f"another writer changed {table} at the same time", fix="run the same command again") from error
+        raise ConflictError(
+            f"another writer changed {table} at the same time", fix="run the same command again"
+        ) from error
     except PySparkException as error:
         if "NOT_NULL" in str(error):
             raise DataGateError(

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+
+from userprofile.model.heads import CategoryHead, ScalarHead
+
+RANDOM = np.random.default_rng(17)
+EMBEDDING = RANDOM.normal(size=(4, 3)).astype(np.float32)
+
+
+def test_a_scalar_head_is_linear_and_begins_at_its_initial_value() -> None:
+    head = ScalarHead(initial=7.5)
+    np.testing.assert_array_equal(np.asarray(head(EMBEDDING)), np.full(4, 7.5))
+    head.set_weights([np.array([1.0, -2.0, 0.5]), np.array(3.0)])
+    expected = [row[0] - 2 * row[1] + 0.5 * row[2] + 3 for row in EMBEDDING]
+    np.testing.assert_allclose(np.asarray(head(EMBEDDING)), expected, rtol=1e-5)
+
+
+def test_a_category_head_adds_habit_to_what_the_embedding_says() -> None:
+    head, counts = CategoryHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
+    np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), np.log1p(counts), rtol=1e-6)
+    habit, kernel, bias = np.array([0.5, 2.0]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
+    head.habit.assign(habit)
+    head.linear.set_weights([kernel, bias])
+    for row, given, logits in zip(EMBEDDING, counts, np.asarray(head(EMBEDDING, counts)), strict=True):
+        expected = [
+            sum(x * w for x, w in zip(row, kernel[:, c], strict=True)) + bias[c] + habit[c] * np.log(1 + given[c])
+            for c in (0, 1)
+        ]
+        np.testing.assert_allclose(logits, expected, rtol=1e-5)

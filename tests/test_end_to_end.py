@@ -1,0 +1,177 @@
+"""The whole path on a dirty demo shop: real Spark, real Delta tables, two real Horovod processes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from userprofile.pipelines.job import run_job
+from userprofile.pipelines.run import run_path
+
+pytestmark = pytest.mark.slow
+
+SHOP = ["--source", "demo_shop", "--users", "400", "--days", "150", "--seed", "11"]
+SMALL = ["train_model.epochs=2", "train_model.batch_rows=64", "build_training_set.as_of_dates=5"]
+WAREHOUSE = "demo_shop_u400_d150_s11"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shop")
+
+
+@pytest.fixture(scope="module")
+def once(spark: SparkSession, folder: Path, checkout: Path) -> Callable[..., dict[str, Any]]:
+    """Runs the path and returns the JSON line that it ends with."""
+
+    def run(*more: str) -> dict[str, Any]:
+        settings = [f"{part}={folder / part}" for part in ("warehouse", "models", "report", "build")]
+        settings += [f"pseudonym_key={folder / 'key'}", *SMALL]
+        said: list[str] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("builtins.print", lambda line="", **_: said.append(str(line)))
+            run_job("run", run_path, conf_folder=checkout / "conf", arguments=[*SHOP, "--set", *settings, *more])
+        return json.loads(said[-1])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def first(once: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    result = once()
+    assert result["exit_code"] == 0, result
+    return result
+
+
+def table(folder: Path, name: str, version: int | None = None) -> pl.DataFrame:
+    path = folder / "warehouse" / WAREHOUSE / name.replace(".", "/")
+    return pl.from_arrow(DeltaTable(path, version=version).to_pyarrow_table())  # type: ignore[return-value]
+
+
+def test_every_row_is_accounted_for(first, folder):
+    made = first["metrics"]["generate_demo_shop"]
+    refined = first["metrics"]["refine_events"]
+    assert (
+        refined["in"]
+        == made["events"] + made["duplicates"] + made["malformed"]
+        == table(folder, "bronze.events").height
+    )
+    assert refined["in"] == refined["accepted"] + refined["duplicate"] + refined["quarantined"]
+    assert refined["duplicate"] == made["duplicates"] and refined["quarantined"] == made["malformed"]
+    assert table(folder, "silver.events")["is_late"].sum() == made["late"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("bronze.events", ["file_number", "place"]),
+        ("silver.events", ["event_id"]),
+        ("silver.items", ["item_id"]),
+        ("silver.users", ["user_id"]),
+        ("silver.codes", ["kind", "value"]),
+        ("gold.user_features", ["user_id", "as_of_date"]),
+        ("gold.user_sequences", ["user_id", "as_of_date"]),
+        ("gold.training_examples", ["user_id", "as_of_date"]),
+        ("gold.user_profiles", ["user_id", "as_of_date", "model_version"]),
+    ],
+)
+def test_keys_are_unique(first, folder, name, key):
+    rows = table(folder, name)
+    assert rows.height and rows.select(key).is_unique().all()
+
+
+def test_every_user_seen_has_one_scored_profile(first, folder):
+    profiles, events = table(folder, "gold.user_profiles"), table(folder, "silver.events")
+    assert set(profiles["user_id"]) == set(events["user_id"])
+    assert profiles["purchase_probability"].is_between(0, 1).all() and (profiles["expected_spend"] >= 0).all()
+    assert profiles["next_categories"].list.len().min() > 0 and profiles["embedding"].list.len().n_unique() == 1
+    assert (profiles["tags"].list.len() > 0).mean() > 0.5
+    assert profiles["scores_missing_because"].null_count() == profiles.height
+
+
+def test_bots_have_a_profile_but_teach_nothing(first, folder):
+    events, examples = table(folder, "silver.events"), table(folder, "gold.training_examples")
+    bots = set(events.filter("is_bot")["user_id"])
+    truth = pl.read_parquet(next((folder / "build").rglob("truth/users.parquet")))
+    assert len(bots) == truth["is_bot"].sum() > 0
+    assert not bots & set(examples["user_id"])
+
+
+def test_examples_are_split_by_time_and_only_mature(first, folder):
+    examples = table(folder, "gold.training_examples")
+    last = examples.group_by("split").agg(
+        pl.col("as_of_date").min().alias("low"), pl.col("as_of_date").max().alias("high")
+    )
+    span = {row["split"]: (row["low"], row["high"]) for row in last.iter_rows(named=True)}
+    horizon = 14
+    assert (span["validation"][0] - span["train"][1]).days >= horizon
+    assert (span["test"][0] - span["validation"][1]).days >= horizon
+    as_of = table(folder, "gold.user_profiles")["as_of_date"][0]
+    assert (as_of - span["test"][1]).days >= horizon
+
+
+def test_no_raw_id_leaves_bronze_and_quarantine(first, folder):
+    raw = re.compile(r"\b[UDA]\d{7}\b")  # users, devices and addresses of the demo shop
+    for name in ("silver.events", "silver.users", "gold.user_features", "gold.user_profiles", "ops.runs"):
+        assert not raw.search(table(folder, name).write_ndjson()), name
+    for path in [*(folder / "report").rglob("*.html"), *(p for p in (folder / "models").rglob("*.json"))]:
+        assert not raw.search(path.read_text()), path
+    assert raw.search(table(folder, "bronze.events").head(50).write_ndjson())
+
+
+def test_the_model_folder_tells_how_it_was_made(first, folder):
+    model = folder / "models" / first["metrics"]["train_model"]["model_version"]
+    assert {path.name for path in model.iterdir()} >= {
+        "network.keras", "spec.json", "metrics.json", "calibration.json", "history.json", "config.yaml",
+    }  # fmt: skip
+    measures = json.loads((model / "metrics.json").read_text())
+    assert {"validation", "test", "baselines", "calibration"} <= set(measures)
+    assert {"base_rate", "recency_rule"} <= set(measures["baselines"]["test"]["purchase"])
+    assert "popularity" in measures["baselines"]["test"]["next_categories"]
+
+
+def test_every_step_names_its_inputs_and_outputs(first, folder):
+    runs = table(folder, "ops.runs").filter(pl.col("run_id") == first["run_id"])
+    assert runs["step"].to_list()[:3] == ["generate_demo_shop", "ingest_events", "refine_events"]
+    examples = runs.filter(pl.col("step") == "train_model")["inputs"][0]
+    version = first["tables"]["gold.training_examples"]["version"]
+    assert [(pinned["table"], pinned["version"]) for pinned in examples] == [("gold.training_examples", version)]
+
+
+def test_the_page_shows_counts_and_profiles(first, folder):
+    html = Path(first["metrics"]["build_report"]["page"]).read_text()
+    assert f"{first['metrics']['refine_events']['in']:,}" in html
+    assert (
+        table(folder, "gold.user_profiles").filter(pl.col("user_id").map_elements(html.__contains__, pl.Boolean)).height
+        == 5
+    )
+
+
+def test_a_second_run_changes_nothing(first, once):
+    second = once()
+    assert second["exit_code"] == 0
+    assert {name: pinned["version"] for name, pinned in second["tables"].items()} == {
+        name: pinned["version"] for name, pinned in first["tables"].items()
+    }
+    assert set(second["steps"].values()) == {0.0}
+
+
+def test_a_forced_rerun_leaves_the_same_rows(first, once, folder):
+    names = ("silver.events", "quarantine.events", "silver.codes", "gold.user_features", "gold.user_sequences")
+    before = {name: table(folder, name) for name in names}
+    assert once("train_model.epochs=1", "--force")["exit_code"] == 0
+    for name, rows in before.items():
+        keys = [
+            column
+            for column in ("event_id", "user_id", "kind", "value", "file_number", "place")
+            if column in rows.columns
+        ]
+        assert rows.sort(keys).equals(table(folder, name).sort(keys)), name

@@ -1,0 +1,242 @@
+"""The README: its commands run in the order in which they stand there, and its tables say what the code says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pydantic import BaseModel
+
+from userprofile.columns import ACTIONS, Reason
+from userprofile.config.mapping import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    USER_COLUMNS,
+    Column,
+    EventFiles,
+    ItemFiles,
+    SourceMapping,
+    UserFiles,
+)
+from userprofile.errors import ExitCode
+from userprofile.schemas.profiles import UserProfiles
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+
+SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=7"
+SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
+# For every command that can take it: what changes how long a run takes, not what it does.
+SMALL_SETTINGS = (
+    "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
+)
+# A command that would take minutes, and its small form; {port} is a free one. All forms of a run name the same shop,
+# so that from the second on its steps are found done.
+SMALL_FORMS = {
+    "make run": f"make run {SHOP}",
+    "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
+    "make run AS_OF=2017-11-01": f"make run {SHOP} AS_OF=2024-02-20",
+    "make run MASTER=spark://127.0.0.1:7077": f"make run {SHOP} MASTER=spark://127.0.0.1:{{port}}",
+    "MASTER=spark://127.0.0.1:7077 jobs/launchers/submit.sh build_report --source complete_journey": (
+        "MASTER=spark://127.0.0.1:{port} jobs/launchers/submit.sh build_report"
+        " --source demo_shop --users 120 --days 60 --seed 7"
+    ),
+    'make build_report CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"': (
+        f'make build_report {SHOP} CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"'
+    ),
+    # .ci/run does the first before this suite; the second is minutes even when small.
+    "make lint": "make --dry-run lint",
+    "make bench-path": "make --dry-run bench-path",
+}
+WORD_FOR_WORD = (
+    "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",
+    "sed -i 's/order: purchase,/order: purchase, wishlist: favourite,/' my_shop.yaml",
+    "make replay_quarantine SOURCE=my_shop.yaml INPUT=my_shop.csv",
+    "make cluster-up",
+    "make cluster-down",
+    "tail -n +2 my_shop.csv | cut -d ';' -f 2 | sort -u | make pseudonym",
+    "make doctor",
+    ".venv/bin/python jobs/run.py --help",
+)
+EXCEPTED = ("make test",)  # it is what runs this test
+SECONDS_PER_COMMAND = 600
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the file that it is to be saved as, if any, and its text."""
+
+    language: str
+    file: str
+    text: str
+
+
+BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+) ?([\w.]*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+COMMANDS = [line for block in BLOCKS if block.language == "bash" for line in block.text.splitlines() if line]
+
+
+@dataclass
+class Checkout:
+    """A copy of the repository whose .venv is the environment that runs this test."""
+
+    root: Path
+    environment: dict[str, str]
+    port: int
+
+    def run(self, command: str) -> str:
+        """Standard output; fails with all that was said where the command fails."""
+        shell = ["bash", "-o", "pipefail", "-c", command]
+        with subprocess.Popen(
+            shell,
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                said, complained = process.communicate(timeout=SECONDS_PER_COMMAND)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail(f"{command}: not done after {SECONDS_PER_COMMAND} s")
+        assert process.returncode == 0, f"{command}\n{said}\n{complained}"
+        return said
+
+    def table(self, path: str) -> DeltaTable:
+        return DeltaTable(str(self.root / "warehouse" / path))
+
+
+@pytest.fixture(scope="module")
+def copy(
+    tmp_path_factory: pytest.TempPathFactory, checkout: Path, python_environment: dict[str, str]
+) -> Iterator[Checkout]:
+    root = tmp_path_factory.mktemp("readme") / "userprofile"
+    for folder in ("lib", "jobs", "conf"):
+        shutil.copytree(checkout / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for file in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy2(checkout / file, root / file)
+    (root / ".venv").mkdir()
+    for part in ("bin", "lib", "pyvenv.cfg", "jars"):
+        if (Path(sys.prefix) / part).exists():
+            (root / ".venv" / part).symlink_to(Path(sys.prefix) / part)
+    (root / ".venv" / ".installed").touch()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    of_make = re.findall(r"\$\(call \w+,([A-Z_]+),", (root / "Makefile").read_text())
+    inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "INPUT", "USERPROFILE_DATA", *of_make}
+    environment = {name: value for name, value in python_environment.items() if name not in inherited}
+    environment |= {"PYTHONPATH": str(root / "lib"), "SET": SMALL_SETTINGS}
+    environment |= {"CLUSTER_PORT": str(port), "WORKER_MEMORY": "2g"}
+    there = Checkout(root, environment, port)
+    yield there
+    there.run("bash jobs/launchers/cluster.sh down")
+
+
+def test_every_command_is_known() -> None:
+    assert [command for command in COMMANDS if command not in (*SMALL_FORMS, *WORD_FOR_WORD, *EXCEPTED)] == []
+    assert [command for command in (*SMALL_FORMS, *WORD_FOR_WORD, *EXCEPTED) if command not in COMMANDS] == []
+
+
+@pytest.mark.slow
+def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout) -> None:
+    said: dict[str, str] = {}
+    for block in BLOCKS:
+        if block.file:
+            (copy.root / block.file).write_text(block.text)
+        elif block.language == "python":
+            (copy.root / "block.py").write_text(block.text.replace("warehouse/complete_journey", SHOP_TABLES))
+            said[block.text] = copy.run(".venv/bin/python block.py")
+        elif block.language == "bash":
+            for command in block.text.splitlines():
+                if command not in EXCEPTED:
+                    small = SMALL_FORMS.get(command, command)
+                    said[command] = copy.run(small.replace("{port}", str(copy.port)))
+
+    first = said["make run"]
+    assert json.loads(first.splitlines()[-1])["exit_code"] == 0
+    assert f"demo_shop: {SHOP_TABLES}" in first.replace(f"{copy.root}/", "")
+    assert "unknown_action" in next(output for text, output in said.items() if "quarantine/events" in text)
+    assert copy.table("my_shop/quarantine/events").to_pyarrow_table().num_rows == 0
+    assert copy.table("my_shop/silver/events").to_pyarrow_table().num_rows == 8
+    profiles = copy.table("my_shop/gold/user_profiles").to_pyarrow_table()
+    assert profiles.num_rows == 3
+    assert profiles["purchase_probability"].null_count == 3
+    names = next(output for command, output in said.items() if "make pseudonym" in command).split()
+    assert sorted(names) == sorted(profiles["user_id"].to_pylist())
+    page = copy.root / "pages" / Path(SHOP_TABLES).name / "index.html"
+    assert page.read_text().count("<article") == 12
+
+
+def table_below(heading: str, *, after: str = "") -> dict[str, list[str]]:
+    """The first table below the heading, or below the words `after`: first cell without its quotes -> the others."""
+    text = README[README.index(heading) :]
+    lines = text[text.index(after) :].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("|---"))
+    rows = {}
+    for line in lines[start + 1 :]:
+        if not line.startswith("|"):
+            break
+        first, *others = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[first.strip("`")] = others
+    return rows
+
+
+def keys_of(*models: type[BaseModel]) -> dict[str, bool]:
+    """Key -> whether it is required."""
+    return {name: field.is_required() for model in models for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("after", "models"),
+    [
+        ("### Keys", (SourceMapping,)),
+        ("Keys of `events`", (EventFiles, ItemFiles, UserFiles)),
+        ("A column is", (Column,)),
+    ],
+)
+def test_the_keys_of_a_mapping_file(after: str, models: tuple[type[BaseModel], ...]) -> None:
+    rows = table_below("### Keys of a mapping file", after=after)
+    required = {name: cells[0] == "required" for name, cells in rows.items()}
+    expected = keys_of(*models)
+    if SourceMapping in models:  # the file's name stands in for `name`; load_config takes `settings` out
+        expected |= {"name": False, "settings": False}
+    assert required == expected
+
+
+def test_columns_and_actions() -> None:
+    text = README[README.index("Columns of `events`") : README.index("`conf/sources/` holds")]
+    named = [set(re.findall(r"`([a-z_]+)`", part)) for part in re.split(r"Of `items`:|Of `users`:|Actions:", text)]
+    assert named == [{*EVENT_COLUMNS, "events"}, set(ITEM_COLUMNS), set(USER_COLUMNS), set(ACTIONS)]
+
+
+def test_reasons_exit_codes_and_sources(checkout: Path) -> None:
+    assert list(table_below("### Reasons")) == [reason.value for reason in Reason]
+    assert list(table_below("## Exit codes")) == [str(int(code)) for code in ExitCode]
+    known = {path.stem for path in (checkout / "conf" / "sources").glob("*.yaml")}
+    text = README[README.index("`conf/sources/` holds") :].partition(".\n")[0]
+    assert known <= set(re.findall(r"`([a-z0-9_]+)`", text))
+
+
+def test_the_profile_shown_has_columns_of_the_table() -> None:
+    shown = json.loads(next(block.text for block in BLOCKS if block.language == "json"))
+    assert set(shown) <= set(UserProfiles.column_names())
+
+
+def test_what_is_named_is_there(checkout: Path) -> None:
+    targets = set(re.findall(r"^([a-z_-]+):", (checkout / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z_-]+)", README, re.MULTILINE)) <= targets
+    paths = re.findall(r"`((?:jobs|lib|conf|tests|\.ci)/[\w./]*)`", README)
+    assert [path for path in paths if not (checkout / path).exists()] == []
