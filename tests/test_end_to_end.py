@@ -140,7 +140,7 @@ def test_the_model_folder_tells_how_it_was_made(first, folder):
 
 def test_every_step_names_its_inputs_and_outputs(first, folder):
     runs = table(folder, "ops.runs").filter(pl.col("run_id") == first["run_id"])
-    assert runs["step"].to_list()[:3] == ["generate_demo_shop", "ingest_events", "refine_events"]
+    assert set(runs["step"]) == set(first["steps"])
     examples = runs.filter(pl.col("step") == "train_model")["inputs"][0]
     version = first["tables"]["gold.training_examples"]["version"]
     assert [(pinned["table"], pinned["version"]) for pinned in examples] == [("gold.training_examples", version)]

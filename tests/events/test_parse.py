@@ -55,6 +55,7 @@ CASES: list[tuple[dict | str, Reason | None]] = [
     ('{"_malformed_line": "a,b"}', Reason.MALFORMED_ROW),
     ("{broken", Reason.MALFORMED_ROW),
     ('[{"user": "u"}, {"user": "w"}]', Reason.MALFORMED_ROW),
+    ('{"user": "u", "what": "look", "when": "2024-07-01", "item": "i"} and more', Reason.MALFORMED_ROW),
     ("null", Reason.MALFORMED_ROW),
     ("5", Reason.MALFORMED_ROW),
     ({"user": "  "}, Reason.MISSING_USER),

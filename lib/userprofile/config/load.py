@@ -86,7 +86,7 @@ def _read(path: Path) -> Tree:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"configuration file {path} cannot be read: {error.strerror}", fix="check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError of a byte that is no UTF-8, or a date that is none
         raise UsageError(
             f"configuration file {path} is not YAML",
             expected="`key: value` lines in UTF-8",
@@ -100,12 +100,12 @@ def _read(path: Path) -> Tree:
 
 def _setting(text: str) -> Tree:
     key, _, value = text.partition("=")
-    try:
-        tree: Any = yaml.safe_load(value) if key and value else None
-    except yaml.YAMLError:
-        tree = None
-    if tree is None:
+    if not key or not value:
         raise UsageError("a setting cannot be read", expected="key=value, as train_model.epochs=3", received=text)
+    try:
+        tree: Any = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):  # then it is text, and the model says what it should be
+        tree = value
     for name in reversed(key.split(".")):
         tree = {name: tree}
     return tree
@@ -122,7 +122,7 @@ def _overlay(below: Tree, above: Mapping[str, Any]) -> Tree:
 def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
-    origin = next((layer.origin for layer in reversed(layers) if _holds(layer.tree, path)), layers[0].origin)
+    origin = _origin(layers, path)
     # In its own file the mapping does not stand below `source`.
     shown = path[1:] if path[0] == "source" and origin == layers[1].origin and path[1:] else path
     key = ".".join(shown)
@@ -144,10 +144,18 @@ def _expected(error: ErrorDetails) -> str:
     return named.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
 
 
+def _origin(layers: list[Layer], path: list[str]) -> str:
+    """The layer that set the key; of a key that none has set, the one that began its section."""
+    setters = [layer.origin for layer in reversed(layers) if _holds(layer.tree, path)]
+    beginners = [layer.origin for layer in layers if path[:-1] and _holds(layer.tree, path[:-1])]
+    return [*setters, *beginners, layers[0].origin][0]
+
+
 def _holds(tree: Any, path: list[str]) -> bool:
-    """Whether a layer sets the key, or the nearest one above it that a layer can set."""
-    for name in path[:-1]:
-        if not isinstance(tree, dict) or name not in tree:
-            return not isinstance(tree, dict)
+    for name in path:
+        if not isinstance(tree, dict):
+            return True  # a part of a value that the layer sets as a whole
+        if name not in tree:
+            return False
         tree = tree[name]
-    return not isinstance(tree, dict) or path[-1] in tree or len(path) > 1
+    return True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from userprofile.columns import ACTIONS
-from userprofile.config.values import Duration, Section, Timezone
+from userprofile.config.values import Duration, Horizon, Section, Timezone
 from userprofile.schemas.entities import SilverItems, SilverUsers
 from userprofile.schemas.events import SilverEvents
 
@@ -67,7 +67,7 @@ class Files(Section):
     @classmethod
     def _line_by_line(cls, encoding: str) -> str:
         try:
-            one_byte = "\n".encode(codecs.lookup(encoding).name) == b"\n"
+            one_byte = b"\n".decode(codecs.lookup(encoding).name) == "\n"
         except (LookupError, UnicodeError):
             one_byte = False
         if not one_byte:
@@ -130,7 +130,7 @@ class SourceMapping(Section):
     minor_units: Annotated[int, Field(ge=0, le=4)] = 2  # decimal places of the currency
     as_of: date | None = None  # none: the day after the last event
     gap: Duration
-    horizon: Annotated[Duration, Field(gt=timedelta(0))]
+    horizon: Horizon
     default_consent: list[str] = Field(default_factory=list)
     row_without_user: Literal["count_and_drop", "quarantine"] = "quarantine"
     exact_repeats: Literal["real", "duplicates"] = "duplicates"

@@ -28,6 +28,13 @@ def parse_duration(text: object) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def parse_horizon(text: object) -> timedelta:
+    """A duration in which something can happen."""
+    if not (duration := parse_duration(text)):
+        raise ValueError("a duration above 0, such as 28d")
+    return duration
+
+
 def parse_timezone(name: object) -> str:
     """A name of the IANA time zone database."""
     if str(name) not in available_timezones():
@@ -40,4 +47,5 @@ def _in_seconds(duration: timedelta) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_in_seconds)]
+Horizon = Annotated[timedelta, BeforeValidator(parse_horizon), PlainSerializer(_in_seconds)]
 Timezone = Annotated[str, BeforeValidator(parse_timezone)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-BROWSING = ("view", "search", "click", "exposure")
+BROWSING = ("view", "search", "click")  # what a person does; exposures happen to a person
 _FEWEST_PRICES = 20  # of a category, below which its spread says nothing
 _MAD_TO_SIGMA = 0.6745  # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993), section 3.2
 _ORDER_BITS = 40

@@ -40,7 +40,8 @@ def with_fields(rows: DataFrame, expressions: Iterable[str]) -> DataFrame:
     fields = F.from_json("raw", schema, {"columnNameOfCorruptRecord": _CORRUPT})
     parsed = rows.withColumn("_fields", fields)
     malformed = F.col(f"_fields.{MALFORMED}").isNotNull() | F.col(f"_fields.{_CORRUPT}").isNotNull()
-    malformed |= ~F.ltrim("raw").startswith("{")  # of a list Spark would take the first object only
+    # Of a list Spark would take the first object, and what follows an object it would not see.
+    malformed |= ~(F.ltrim("raw").startswith("{") & F.rtrim("raw").endswith("}"))
     return parsed.select(
         F.struct(*rows.columns, malformed.alias("is_malformed")).alias("_row"),
         *(F.col(f"_fields.`{name}`").alias(name) for name in names.values()),

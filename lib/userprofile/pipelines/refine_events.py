@@ -155,7 +155,10 @@ def _require_gate(run: Run, counts: dict[str, int]) -> None:
         )
     if not counts.get(ACCEPTABLE):
         raise DataGateError(
-            "no row is left", expected="at least one event", received=reasons or "only rows without a user"
+            "no row is left",
+            expected="at least one event",
+            received=reasons or f"{counts.get(DROPPED, 0)} rows, none of which names a user",
+            fix="check the file, and the mapping of user_id",
         )
 
 

@@ -108,7 +108,7 @@ def write_model(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _split(table: DeltaTable, split: str) -> pa.Table:
-    return table.to_pyarrow_table(partitions=[("split", "=", split)])
+    return table.to_pyarrow_table(filters=[("split", "=", split)])
 
 
 def _spec(run: Run, train: pa.Table) -> FeatureSpec:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+import polars as pl
+import pytest
+
+from userprofile.columns import ACTIONS
+from userprofile.features.assemble import features_per_user
+from userprofile.features.catalogue import compose
+from userprofile.features.population import population_statistics as by_definition
+from userprofile.features.rfm import rfm_values
+from userprofile.pipelines.population import population_statistics
+from userprofile.schemas.entities import SilverCodes
+from userprofile.schemas.events import UserEvents
+from userprofile.schemas.gold import PopulationStatistics
+from userprofile.windows import AsOf
+
+DAYS = [dt.date(2023, 1, 1), dt.date(2024, 3, 31), dt.date(2024, 4, 10), dt.date(2024, 6, 1)]
+AS_OFS = [AsOf.at(day, "Europe/London") for day in DAYS]
+
+
+def a_time(rng):
+    """Half of the time on the very edge of a date, and often shared with another event; nothing before the first."""
+    as_of = rng.choice(AS_OFS[1:]).instant
+    if rng.random() < 0.5:
+        return as_of + rng.choice([-1, 0, 1]) * dt.timedelta(microseconds=1)
+    return as_of + dt.timedelta(hours=rng.randint(-400, 400))
+
+
+def an_event(rng, number):
+    user = rng.randint(1, 25)
+    return {
+        **dict.fromkeys(UserEvents.column_names()),
+        "user_id": f"user {user}",
+        "event_time": a_time(rng),
+        "event_order": number,
+        "action": ACTIONS.index("purchase") if user > 3 and rng.random() < 0.7 else rng.randrange(3),
+        "amount": None if user == 4 else rng.choice([None, 0, rng.randint(1, 5_000)]),
+        # Orders last over dates, and users share their numbers.
+        "order": rng.choice([None, *range(1, 6)]),
+    }
+
+
+def log(seed):
+    rng = random.Random(seed)
+    schema = {name: column.dtype for name, column in UserEvents.columns().items()}
+    return pl.DataFrame([an_event(rng, number) for number in range(400)], schema=schema)
+
+
+def as_rows(frame):
+    return {(row["as_of_date"], row["statistic"], row["key"]): row["value"] for row in frame}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_spark_counts_what_the_definition_says_for_all_dates_at_once(spark, seed):
+    events = log(seed)
+    counted = population_statistics(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect()
+    nothing = {"statistics": PopulationStatistics.create_empty(), "names": SilverCodes.create_empty()}
+    rows = features_per_user(events, as_ofs=AS_OFS, catalogue=compose(rfm_values()), **nothing)
+    expected = as_rows(by_definition(rows).to_dicts())
+    found = as_rows(counted)
+    assert len(found) == len(counted) == 3 * 3 * 4, "no rows for the date before which nobody bought"
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key] == pytest.approx(value, rel=1e-12), key
+
+
+def test_nobody_bought_means_no_rows(spark):
+    views = log(1).filter(pl.col("action") != ACTIONS.index("purchase"))
+    assert population_statistics(spark.createDataFrame(views.to_arrow()), as_ofs=AS_OFS).collect() == []

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import dataframely as dy
+import pytest
+
+from userprofile.errors import ConflictError, DataGateError, ExitCode
+from userprofile.tables.store import Store, TableVersion, Transaction
+
+
+class Spend(dy.Schema):
+    """One row per user and date."""
+
+    user_id = dy.String(primary_key=True)
+    as_of_date = dy.Date(primary_key=True)
+    amount = dy.Int64(nullable=True)
+    codes = dy.List(dy.Int32(nullable=False), nullable=False)
+
+
+class SpendInHalves(Spend):
+    """The same with another type and one column more."""
+
+    amount = dy.Float64(nullable=True)
+    currency = dy.String(nullable=True)
+
+
+TABLE = "gold.spend"
+FIRST, SECOND = dt.date(2024, 1, 1), dt.date(2024, 2, 1)
+
+
+def a_row(user_id, as_of_date=FIRST, amount=1):
+    return {"user_id": user_id, "as_of_date": as_of_date, "amount": amount, "codes": [1, 2]}
+
+
+@pytest.fixture
+def store(spark, tmp_path):
+    return Store(spark, str(tmp_path / "warehouse"), run_id="run 1")
+
+
+def held(store, pinned=None):
+    """(user, date, amount) of a table's rows, sorted."""
+    rows = store.read(pinned or store.pin(TABLE), Spend).collect()
+    return sorted((row["user_id"], row["as_of_date"], row["amount"]) for row in rows)
+
+
+def test_replacing_touches_only_the_rows_that_the_condition_names_and_old_versions_stay(store, tmp_path):
+    assert not store.exists(TABLE)
+    both = [a_row("a"), a_row("b"), a_row("a", SECOND)]
+    first = store.replace(store.rows(both, Spend), TABLE, Spend, partition="as_of_date")
+    assert store.exists(TABLE)
+    assert (first.table, first.rows) == (TABLE, 3)
+    again = store.replace(store.rows([a_row("c", FIRST, None)], Spend), TABLE, Spend, where="as_of_date = '2024-01-01'")
+    assert (again.version, again.rows) == (first.version + 1, 1)
+    assert held(store) == [("a", SECOND, 1), ("c", FIRST, None)]
+    assert held(store, first) == [("a", FIRST, 1), ("a", SECOND, 1), ("b", FIRST, 1)]
+    assert store.pin(TABLE) == TableVersion(TABLE, again.version, 2)
+    assert {path.name for path in (tmp_path / "warehouse/gold/spend").glob("as_of_date=*")} == {
+        "as_of_date=2024-01-01",
+        "as_of_date=2024-02-01",
+    }
+    nothing = store.replace(store.rows([], Spend), TABLE, Spend)
+    assert (nothing.rows, held(store)) == (0, [])
+
+
+def test_an_append_is_taken_once(store):
+    rows = store.rows([a_row("a"), a_row("b")], Spend)
+    first = store.append(rows, TABLE, Spend, Transaction("ingest", 1))
+    again = store.append(rows, TABLE, Spend, Transaction("ingest", 1))
+    assert (first.rows, again.rows, again.version) == (2, 0, first.version)
+    assert store.append(rows, TABLE, Spend, Transaction("ingest", 2)).rows == 2
+    assert store.append(rows, TABLE, Spend, Transaction("another", 1)).rows == 2
+    assert len(held(store)) == 6
+
+
+def test_a_write_of_other_columns_is_refused_with_both_sides_and_writes_nothing(store):
+    frame = store.rows([a_row("a")], Spend)
+    with pytest.raises(DataGateError, match=r"rows to be written to gold\.spend have other columns") as raised:
+        store.replace(frame.withColumnRenamed("amount", "amounts"), TABLE, Spend)
+    assert raised.value.expected.startswith("amount bigint")
+    assert raised.value.received.startswith("amounts bigint")
+    assert not store.exists(TABLE)
+
+
+def test_columns_in_another_order_are_written_to_their_own_places(store):
+    frame = store.rows([a_row("a", FIRST, 5)], Spend).select("codes", "amount", "as_of_date", "user_id")
+    store.replace(frame, TABLE, Spend)
+    assert held(store) == [("a", FIRST, 5)]
+
+
+def test_a_breaking_change_of_the_class_is_refused_on_write_and_on_read(store):
+    written = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    halves = store.rows([a_row("a") | {"amount": 0.5, "currency": "EUR"}], SpendInHalves)
+    for refused in (
+        lambda: store.replace(halves, TABLE, SpendInHalves),
+        lambda: store.append(halves, TABLE, SpendInHalves, Transaction("ingest", 1)),
+        lambda: store.read(written, SpendInHalves),
+    ):
+        with pytest.raises(DataGateError, match=r"table gold\.spend (was written with|has) other columns") as raised:
+            refused()
+        assert "amount double, currency string" in raised.value.expected
+        assert "amount bigint" in raised.value.received
+        assert "and 3 columns that agree" in raised.value.received
+    assert store.pin(TABLE) == written
+
+
+@pytest.mark.parametrize("how", ["replace", "append"])
+def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark, how):
+    before = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    schema = "user_id string, as_of_date date, amount bigint, codes array<int>"
+    bad = spark.createDataFrame([("b", FIRST, 1, [1]), (None, FIRST, 2, [1])], schema)
+    with pytest.raises(DataGateError, match=r"a row for gold\.spend lacks a value it must have") as raised:
+        if how == "replace":
+            store.replace(bad, TABLE, Spend)
+        else:
+            store.append(bad, TABLE, Spend, Transaction("ingest", 1))
+    assert "user_id" in raised.value.received
+    assert store.pin(TABLE) == before
+    assert held(store) == [("a", FIRST, 1)]
+
+
+def test_a_commit_names_its_run(store, tmp_path):
+    version = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend).version
+    log = tmp_path / f"warehouse/gold/spend/_delta_log/{version:020}.json"
+    assert '"userMetadata":"run 1"' in log.read_text()
+
+
+def test_a_warehouse_named_by_its_uri_is_the_same_one(spark, store, tmp_path):
+    store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    by_uri = Store(spark, (tmp_path / "warehouse").as_uri() + "/")
+    assert by_uri.pin(TABLE) == store.pin(TABLE)
+    by_uri.replace(by_uri.rows([a_row("b")], Spend), TABLE, Spend)
+    assert held(store) == [("b", FIRST, 1)]
+    assert (tmp_path / "warehouse/gold/.spend.lock").exists()
+
+
+def test_a_conflict_is_told_apart_from_a_defect(store, monkeypatch):
+    from delta.exceptions import ConcurrentAppendException
+
+    def lost(*_: object) -> None:
+        raise ConcurrentAppendException("another transaction")
+
+    monkeypatch.setattr(Store, "_create", lost)
+    with pytest.raises(ConflictError, match=r"another writer changed gold\.spend") as raised:
+        store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    assert raised.value.exit_code is ExitCode.CONFLICT
+
+
+WRITER = """
+import pathlib, sys, time
+from userprofile.errors import UserprofileError
+from userprofile.schemas.gold import PopulationStatistics
+from userprofile.spark.session import build_session
+from userprofile.tables.store import Store
+import datetime as dt
+
+root, name, folder = sys.argv[1:]
+settings = {"spark.local.dir": folder, "spark.sql.warehouse.dir": folder}
+spark = build_session(application=name, master="local[1]", driver_memory="600m", shuffle_partitions=1,
+                      settings=settings, verbose=False)
+store = Store(spark, root, run_id=name)
+rows = [{"as_of_date": dt.date(2024, 1, 1), "statistic": name, "key": str(n), "value": 1.0} for n in range(50)]
+frame = store.rows(rows, PopulationStatistics).repartition(2)
+pathlib.Path(folder, f"{name}.ready").touch()
+while len(list(pathlib.Path(folder).glob("*.ready"))) < 2:
+    time.sleep(0.02)
+done = 0
+for _ in range(4):
+    try:
+        store.replace(frame, "gold.population_statistics", PopulationStatistics)
+        done += 1
+    except UserprofileError as error:
+        print(type(error).__name__)
+        if error.exit_code != 5:
+            raise
+print("wrote", done)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_write_one_table_leave_the_rows_of_one(spark, tmp_path, python_environment):
+    """On a local disk Delta's own commit is atomic within one process only."""
+    from userprofile.schemas.gold import PopulationStatistics
+
+    root = tmp_path / "warehouse"
+    command = [sys.executable, "-c", WRITER, str(root)]
+    writers = [
+        subprocess.Popen(
+            [*command, name, str(tmp_path)],
+            env=python_environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "other")
+    ]
+    said = [writer.communicate(timeout=180) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0], said
+    written = [int(out.split("wrote ")[1]) for out, _ in said]
+    assert all(count + out.count("ConflictError") == 4 for count, (out, _) in zip(written, said, strict=True))
+    store = Store(spark, str(root))
+    last = store.pin("gold.population_statistics")
+    assert last.version == sum(written), "one commit a write, after that of the creation"
+    seen = set()
+    for version in range(1, last.version + 1):
+        frame = store.read(TableVersion(last.table, version, 0), PopulationStatistics)
+        rows = [(row["statistic"], row["key"]) for row in frame.collect()]
+        assert len(rows) == len(set(rows)) == 50
+        assert len({name for name, _ in rows}) == 1, "no mixture of the two"
+        seen.add(rows[0][0])
+    assert seen == {"one", "other"}
+    assert not list(Path(root).rglob("*.tmp"))

@@ -1,0 +1,68 @@
+"""Every shipped mapping on its real log, to profiles: the counts that each log's SOURCE.md states must come out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from userprofile.pipelines.job import run_job
+from userprofile.pipelines.run import run_path
+
+pytestmark = pytest.mark.slow
+
+# One process and one epoch: how well Horovod trains is tested elsewhere, here it is that each log arrives.
+QUICK = ["train_model.epochs=1", "train_model.processes=1", "build_training_set.as_of_dates=3"]
+
+
+@pytest.fixture
+def path_of(spark: SparkSession, data_folder: Path, checkout: Path, tmp_path: Path, capsys: Any) -> Any:
+    def run(source: str) -> tuple[dict[str, Any], pl.DataFrame]:
+        folders = [f"{part}={tmp_path / part}" for part in ("warehouse", "models", "report", "pseudonym_key")]
+        arguments = ["--source", source, "--set", *folders, *QUICK]
+        run_job("run", run_path, conf_folder=checkout / "conf", arguments=arguments)
+        result = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert result["exit_code"] == 0, result
+        profiles = DeltaTable(tmp_path / "warehouse" / source / "gold" / "user_profiles").to_pyarrow_table()
+        return result["metrics"], pl.from_arrow(profiles)  # type: ignore[return-value]
+
+    return run
+
+
+def test_taobao_user_behavior(path_of):
+    metrics, profiles = path_of("taobao_user_behavior")
+    refined = metrics["refine_events"]
+    assert refined["in"] == 100_001 and refined["duplicate"] == 0
+    assert set(refined["reasons"]) == {"prehistoric_time"} and 0 < refined["quarantined"] < 100
+    assert profiles["user_id"].n_unique() == profiles.height == 983
+    assert profiles["purchase_probability"].null_count() == 0 and profiles["currency"].null_count() == 983
+
+
+def test_rees46_is_too_short_to_learn_from_and_says_so(path_of):
+    metrics, profiles = path_of("rees46")
+    assert metrics["refine_events"]["in"] == metrics["refine_events"]["accepted"] == 17_434
+    assert profiles.height == 4_504
+    assert profiles["purchase_probability"].null_count() == profiles["embedding"].null_count() == 4_504
+    assert profiles["scores_missing_because"].str.contains("no label can mature").all()
+    assert "skipped" in metrics["train_model"] and (profiles["model_version"] == "none").all()
+
+
+def test_online_retail(path_of):
+    metrics, profiles = path_of("online_retail")
+    refined = metrics["refine_events"]
+    assert refined["without_user_dropped"] == 135_080 and refined["in"] == 406_829
+    assert refined["accepted"] == 406_829  # exact repeats are real here
+    assert 4_300 < profiles.height <= 4_372
+    assert profiles["purchase_probability"].null_count() == 0
+
+
+def test_cdnow(path_of):
+    metrics, profiles = path_of("cdnow")
+    assert metrics["refine_events"]["accepted"] == 69_659  # with the 255 real repeats
+    assert profiles.height == 23_570
+    assert profiles["spend_all"].sum() == 250_031_563  # cents
