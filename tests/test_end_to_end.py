@@ -65,7 +65,8 @@ def test_every_row_is_accounted_for(first, folder):
         == table(folder, "bronze.events").height
     )
     assert refined["in"] == refined["accepted"] + refined["duplicate"] + refined["quarantined"]
-    assert refined["duplicate"] == made["duplicates"] and refined["quarantined"] == made["malformed"]
+    assert refined["duplicate"] == made["duplicates"]
+    assert refined["quarantined"] == made["malformed"]
     assert table(folder, "silver.events")["is_late"].sum() == made["late"]
 
 
@@ -85,14 +86,17 @@ def test_every_row_is_accounted_for(first, folder):
 )
 def test_keys_are_unique(first, folder, name, key):
     rows = table(folder, name)
-    assert rows.height and rows.select(key).is_unique().all()
+    assert rows.height
+    assert rows.select(key).is_unique().all()
 
 
 def test_every_user_seen_has_one_scored_profile(first, folder):
     profiles, events = table(folder, "gold.user_profiles"), table(folder, "silver.events")
     assert set(profiles["user_id"]) == set(events["user_id"])
-    assert profiles["purchase_probability"].is_between(0, 1).all() and (profiles["expected_spend"] >= 0).all()
-    assert profiles["next_categories"].list.len().min() > 0 and profiles["embedding"].list.len().n_unique() == 1
+    assert profiles["purchase_probability"].is_between(0, 1).all()
+    assert (profiles["expected_spend"] >= 0).all()
+    assert profiles["next_categories"].list.len().min() > 0
+    assert profiles["embedding"].list.len().n_unique() == 1
     assert (profiles["tags"].list.len() > 0).mean() > 0.5
     assert profiles["scores_missing_because"].null_count() == profiles.height
 

@@ -37,10 +37,13 @@ def path_of(spark: SparkSession, data_folder: Path, checkout: Path, tmp_path: Pa
 def test_taobao_user_behavior(path_of):
     metrics, profiles = path_of("taobao_user_behavior")
     refined = metrics["refine_events"]
-    assert refined["in"] == 100_001 and refined["duplicate"] == 0
-    assert set(refined["reasons"]) == {"prehistoric_time"} and 0 < refined["quarantined"] < 100
+    assert refined["in"] == 100_001
+    assert refined["duplicate"] == 0
+    assert set(refined["reasons"]) == {"prehistoric_time"}
+    assert 0 < refined["quarantined"] < 100
     assert profiles["user_id"].n_unique() == profiles.height == 983
-    assert profiles["purchase_probability"].null_count() == 0 and profiles["currency"].null_count() == 983
+    assert profiles["purchase_probability"].null_count() == 0
+    assert profiles["currency"].null_count() == 983
 
 
 def test_rees46_is_too_short_to_learn_from_and_says_so(path_of):
@@ -49,13 +52,15 @@ def test_rees46_is_too_short_to_learn_from_and_says_so(path_of):
     assert profiles.height == 4_504
     assert profiles["purchase_probability"].null_count() == profiles["embedding"].null_count() == 4_504
     assert profiles["scores_missing_because"].str.contains("no label can mature").all()
-    assert "skipped" in metrics["train_model"] and (profiles["model_version"] == "none").all()
+    assert "skipped" in metrics["train_model"]
+    assert (profiles["model_version"] == "none").all()
 
 
 def test_online_retail(path_of):
     metrics, profiles = path_of("online_retail")
     refined = metrics["refine_events"]
-    assert refined["without_user_dropped"] == 135_080 and refined["in"] == 406_829
+    assert refined["without_user_dropped"] == 135_080
+    assert refined["in"] == 406_829
     assert refined["accepted"] == 406_829  # exact repeats are real here
     assert 4_300 < profiles.height <= 4_372
     assert profiles["purchase_probability"].null_count() == 0

@@ -51,7 +51,9 @@ def quiet(ended) -> bool:
 
 def test_a_missing_file_is_named(job, mapping):
     ended = job("ingest_events", ingest_events, "--source", mapping, "--input", "nowhere.csv")
-    assert ended.code == 2 and "nowhere.csv" in ended.errors and quiet(ended)
+    assert ended.code == 2
+    assert "nowhere.csv" in ended.errors
+    assert quiet(ended)
 
 
 @pytest.mark.parametrize(
@@ -67,20 +69,28 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_is_taken_in(job, mappin
     path.write_bytes(content)
     good = log(tmp_path, GOOD)
     ended = job("ingest_events", ingest_events, "--source", mapping, "--input", good, str(path))
-    assert ended.code == 3 and says in ended.errors and path.name in ended.errors and quiet(ended)
+    assert ended.code == 3
+    assert says in ended.errors
+    assert path.name in ended.errors
+    assert quiet(ended)
     assert not (tmp_path / "warehouse" / "my_shop" / "bronze" / "events").exists()
 
 
 def test_a_wrong_delimiter_is_guessed_at(job, mapping, tmp_path):
     ended = job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD.replace(",", ";")))
-    assert ended.code == 2 and "delimiter" in ended.errors and "who;what;did;at;cost" in ended.errors and quiet(ended)
+    assert ended.code == 2
+    assert "delimiter" in ended.errors
+    assert "who;what;did;at;cost" in ended.errors
+    assert quiet(ended)
 
 
 def test_a_missing_column_is_named_with_the_columns_seen(job, mapping, tmp_path):
     text = GOOD.replace("cost", "total")
     ended = job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, text))
-    assert ended.code == 2 and quiet(ended)
-    assert "price" in ended.errors and "who, what, did, at, total" in ended.errors
+    assert ended.code == 2
+    assert quiet(ended)
+    assert "price" in ended.errors
+    assert "who, what, did, at, total" in ended.errors
 
 
 def test_bad_rows_go_to_quarantine_and_the_balance_holds(job, mapping, tmp_path):
@@ -111,7 +121,9 @@ def test_too_much_quarantine_stops_the_run_and_writes_nothing(job, mapping, tmp_
     path = log(tmp_path, HEADER + "ann,i1,view,yesterday,1\nbob,i1,view,yesterday,1\ncid,i1,view,2024-01-01 10:00,1\n")
     job("ingest_events", ingest_events, "--source", mapping, "--input", path)
     ended = job("refine_events", refine_events, "--source", mapping)
-    assert ended.code == 3 and "2 unreadable_time" in ended.errors and quiet(ended)
+    assert ended.code == 3
+    assert "2 unreadable_time" in ended.errors
+    assert quiet(ended)
     assert not (tmp_path / "warehouse" / "my_shop" / "silver" / "events").exists()
 
 
@@ -120,13 +132,17 @@ def test_no_row_left_is_an_end_of_its_own(job, mapping, tmp_path):
     drop = ["--set", "source.row_without_user=count_and_drop"]
     job("ingest_events", ingest_events, "--source", mapping, "--input", path, *drop)
     ended = job("refine_events", refine_events, "--source", mapping, *drop)
-    assert ended.code == 3 and "no row is left" in ended.errors and quiet(ended)
+    assert ended.code == 3
+    assert "no row is left" in ended.errors
+    assert quiet(ended)
 
 
 def test_a_header_alone_is_an_end_of_its_own(job, mapping, tmp_path):
     job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, HEADER))
     ended = job("refine_events", refine_events, "--source", mapping)
-    assert ended.code == 3 and "no row is left" in ended.errors and quiet(ended)
+    assert ended.code == 3
+    assert "no row is left" in ended.errors
+    assert quiet(ended)
 
 
 @pytest.mark.parametrize("as_of", ["2023-12-31", "2024-01-01", "2024-01-22"])
@@ -134,7 +150,9 @@ def test_an_as_of_date_outside_the_log_is_refused_with_its_range(job, mapping, t
     job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD))
     job("refine_events", refine_events, "--source", mapping)
     ended = job("build_features", build_features, "--source", mapping, "--as-of", as_of)
-    assert ended.code == 2 and "2024-01-02 to 2024-01-21" in ended.errors and quiet(ended)
+    assert ended.code == 2
+    assert "2024-01-02 to 2024-01-21" in ended.errors
+    assert quiet(ended)
 
 
 def test_a_horizon_that_never_matures_skips_the_training_set_with_its_reason(job, mapping, tmp_path):
@@ -142,14 +160,19 @@ def test_a_horizon_that_never_matures_skips_the_training_set_with_its_reason(job
     job("refine_events", refine_events, "--source", mapping)
     long = ["--set", "source.horizon=400d"]
     ended = job("build_training_set", build_training_set, "--source", mapping, *long)
-    assert ended.code == 0 and "no label can mature" in ended.result["metrics"]["build_training_set"]["skipped"]
+    assert ended.code == 0
+    assert "no label can mature" in ended.result["metrics"]["build_training_set"]["skipped"]
 
 
 def test_a_job_before_its_time_names_the_one_that_comes_first(job, mapping):
     ended = job("build_features", build_features, "--source", mapping)
-    assert ended.code == 3 and "make refine_events" in ended.errors and quiet(ended)
+    assert ended.code == 3
+    assert "make refine_events" in ended.errors
+    assert quiet(ended)
 
 
 def test_a_wrong_setting_stops_before_any_work(job, mapping, tmp_path):
     ended = job("ingest_events", ingest_events, "--source", mapping, "--set", "train_model.epochs=-1")
-    assert ended.code == 2 and "train_model.epochs" in ended.errors and not (tmp_path / "warehouse").exists()
+    assert ended.code == 2
+    assert "train_model.epochs" in ended.errors
+    assert not (tmp_path / "warehouse").exists()

@@ -11,9 +11,16 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.columns import CATEGORY_LEVELS
 from userprofile.pipelines.dates import LogRange, label_window, log_range, scoring_date
-from userprofile.pipelines.engine import Engine, Labelling, coded_events, feature_catalogue, names_of_codes, user_rows
+from userprofile.pipelines.engine import (
+    Engine,
+    Labelling,
+    category_level,
+    coded_events,
+    feature_catalogue,
+    names_of_codes,
+    user_rows,
+)
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.gold import PopulationStatistics
@@ -54,7 +61,7 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     as_ofs = [date.as_of for date in dates]
     statistics = pl.DataFrame(population_statistics(coded, as_ofs=as_ofs).toArrow())
     statistics = PopulationStatistics.validate(statistics, cast=True)
-    level = _category_level(names, run.config.build_training_set.category_level)
+    level = category_level(names, run.config.build_training_set.category_level)
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     labelling = Labelling(window, level, log_end=as_of)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
@@ -69,10 +76,3 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
 def _with_split(rows: DataFrame, dates: Sequence[TrainingDate]) -> DataFrame:
     split_of = F.create_map(*(F.lit(part) for date in dates for part in (date.as_of.date, date.split)))
     return rows.withColumn("split", split_of[F.col("as_of_date")])
-
-
-def _category_level(names: pl.DataFrame, wanted: int) -> int:
-    """The wanted level, or the deepest one that the source has."""
-    kinds = set(names["kind"])
-    deepest = max((level for level in CATEGORY_LEVELS if f"category_{level}" in kinds), default=1)
-    return min(wanted, deepest)

@@ -10,6 +10,7 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
 from userprofile.events.user_events import item_codes, user_events
 from userprofile.features.assemble import features_per_user
@@ -102,3 +103,10 @@ def user_rows(run: Run, coded: DataFrame, engine: Engine, *, events: int) -> Dat
     wanted = -(-events // run.config.build_features.events_per_partition)
     partitions = max(wanted, run.spark.sparkContext.defaultParallelism)
     return per_user(coded, engine, schema=arrow_schema(engine.schema()), partitions=partitions)
+
+
+def category_level(names: pl.DataFrame, wanted: int) -> int:
+    """The wanted level, or the deepest one that the source has."""
+    kinds = set(names["kind"])
+    deepest = max((level for level in CATEGORY_LEVELS if f"category_{level}" in kinds), default=1)
+    return min(wanted, deepest)

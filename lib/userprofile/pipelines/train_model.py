@@ -21,7 +21,7 @@ from userprofile.features.catalogue import dense_names
 from userprofile.feed.read import to_batch
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
 from userprofile.pipelines.dates import log_range, scoring_date
-from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.engine import category_level, feature_catalogue, names_of_codes
 from userprofile.pipelines.steps import Outcome, Run, Step, code_version
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
@@ -71,7 +71,7 @@ def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     workplace = Path(run.config.models)
     workplace.mkdir(parents=True, exist_ok=True)
-    cluster = None if run.config.spark.master.startswith("local") else run.spark
+    cluster = None if str(run.spark.sparkContext.master).startswith("local") else run.spark
     trained = launch(request, processes=settings.processes, spark=cluster, workplace=workplace, report=run.say)
     files, measures = _with_calibration(trained)
     measures["baselines"] = {
@@ -112,13 +112,11 @@ def _split(table: DeltaTable, split: str) -> pa.Table:
 
 
 def _spec(run: Run, train: pa.Table) -> FeatureSpec:
-    built = run.done("build_training_set")
-    level = built.outcome.metrics["category_level"] if built else run.config.build_training_set.category_level
     return fit_spec(
         train,
         dense_names=dense_names(feature_catalogue(run.config.build_features, run.config.source.timezone)),
         sequence_length=run.config.build_features.sequence_length,
-        category_level=level,
+        category_level=category_level(names_of_codes(run), run.config.build_training_set.category_level),
         item_vocabulary_size=run.config.train_model.item_vocabulary,
         label_category_limit=run.config.train_model.label_categories,
     )
