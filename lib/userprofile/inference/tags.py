@@ -31,6 +31,9 @@ def tag(theme: str, when: pl.Expr, text: str | pl.Expr) -> Tag:
 _TENURE, _SINCE, _ORDERS = pl.col("tenure_days"), pl.col("days_since_purchase"), pl.col("orders_all")
 _SEGMENT = pl.col("rfm_segment")
 _TOP_CATEGORY = pl.col("category_1_affinity").list.first()
+# Of a grocer's customers nine in ten love groceries: the level below tells them apart.
+_TOP_OF_LEVEL_2 = pl.col("category_2_affinity").list.first()
+_LEVEL_2_NAME = _TOP_OF_LEVEL_2.struct["name"].str.split(" / ").list.last()
 _DISCOUNT = pl.col("discount_share")
 
 # Orders a week over the last 90 days, or over as many days as the user has been known.
@@ -47,6 +50,8 @@ TAGS: tuple[Tag, ...] = (
     tag("value", _SEGMENT.is_in(["cannot_lose", "at_risk"]), "valuable, at risk"),
     tag("value", _SEGMENT.is_in(["need_attention", "about_to_sleep"]), "cooling off"),
     tag("value", _SEGMENT.is_in(["hibernating", "lost"]), "long gone"),
+    tag("taste", _TOP_OF_LEVEL_2.struct["score"] >= 0.15, pl.lit("loves ") + _LEVEL_2_NAME),
+    tag("taste", _TOP_OF_LEVEL_2.struct["score"] >= 0.05, pl.lit("likes ") + _LEVEL_2_NAME),
     tag("taste", _TOP_CATEGORY.struct["score"] >= 0.4, pl.lit("loves ") + _TOP_CATEGORY.struct["name"]),
     tag("taste", _TOP_CATEGORY.struct["score"] < 0.15, "buys across the shop"),
     tag("taste", _TOP_CATEGORY.struct["score"].is_not_null(), pl.lit("likes ") + _TOP_CATEGORY.struct["name"]),

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from userprofile.pipelines.dates import log_range, scoring_date
@@ -30,9 +31,10 @@ def build_report(run: Run) -> Step:
 
 def _write(run: Run, rows: Any) -> Outcome:
     latest = rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
-    shown = latest.orderBy(F.size("tags").desc(), F.desc("spend_all"), "user_id").limit(
-        run.config.build_report.example_profiles
-    )
+    # One of each segment first, so that a reader sees different people.
+    of_segment = Window.partitionBy("rfm_segment").orderBy(F.desc("spend_all"), "user_id")
+    ranked = latest.withColumn("nth", F.row_number().over(of_segment))
+    shown = ranked.orderBy("nth", F.desc("spend_all"), "user_id").limit(run.config.build_report.example_profiles)
     examples = [row.asDict(recursive=True) for row in shown.collect()]
     segments = {row["rfm_segment"]: row["count"] for row in latest.groupBy("rfm_segment").count().collect()}
     html = page(

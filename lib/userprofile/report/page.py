@@ -38,7 +38,7 @@ def figure(value: Any) -> str:
         return "not known"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def money(minor: int | None, minor_units: int) -> str:
