@@ -131,10 +131,13 @@ def test_bots_browse_more_in_some_hour_than_a_person_can(spark, limit):
         "buyer": ("purchase", [hour + n * minute for n in range(9)]),
     }
     rows = [(user, action, time) for user, (action, times) in log.items() for time in times]
-    rows += [("bot", "purchase", hour), *(("mixed", action, hour) for action in clean.BROWSING)]
+    rows += [("mixed", action, hour) for action in ("view", "search", "click", "view")]
+    rows += [("shown much", "exposure", hour)] * 9 + [("bot", "purchase", hour)]
     events = spark.createDataFrame(rows, "user_id string, action string, event_time timestamp")
     flagged = clean.with_bot(events, clean.bots(events, events_per_hour=limit)).collect()
-    hourly = Counter((user, time.replace(minute=0)) for user, action, time in rows if action in clean.BROWSING)
+    hourly = Counter(
+        (user, time.replace(minute=0)) for user, action, time in rows if action in {"view", "search", "click"}
+    )
     expected = {user for (user, _), count in hourly.items() if count > limit}
     assert expected == ({"bot", "mixed"} if limit == 3 else set())
     assert len(flagged) == len(rows)

@@ -6,6 +6,8 @@ from pyspark.sql.types import StructType
 from userprofile.errors import DataGateError
 from userprofile.tables.expectations import require_same_schema
 
+pytestmark = pytest.mark.usefixtures("spark")  # which reads the DDL
+
 
 def columns(ddl: str) -> StructType:
     return StructType.fromDDL(ddl)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
-from pathlib import Path
 
 import dataframely as dy
 import pytest
+from delta import exceptions
 
 from userprofile.errors import ConflictError, DataGateError, ExitCode
 from userprofile.tables.store import Store, TableVersion, Transaction
@@ -107,17 +107,20 @@ def test_a_breaking_change_of_the_class_is_refused_on_write_and_on_read(store):
     assert store.pin(TABLE) == written
 
 
-@pytest.mark.parametrize("how", ["replace", "append"])
-def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark, how):
+WRITES = {
+    "replace": lambda store, frame: store.replace(frame, TABLE, Spend),
+    "append": lambda store, frame: store.append(frame, TABLE, Spend, Transaction("ingest", 1)),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark, write):
     before = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
     schema = "user_id string, as_of_date date, amount bigint, codes array<int>"
     bad = spark.createDataFrame([("b", FIRST, 1, [1]), (None, FIRST, 2, [1])], schema)
     with pytest.raises(DataGateError, match=r"a row for gold\.spend lacks a value it must have") as raised:
-        if how == "replace":
-            store.replace(bad, TABLE, Spend)
-        else:
-            store.append(bad, TABLE, Spend, Transaction("ingest", 1))
-    assert "user_id" in raised.value.received
+        write(store, bad)
+    assert raised.value.received == "NOT NULL constraint violated for column: user_id"
     assert store.pin(TABLE) == before
     assert held(store) == [("a", FIRST, 1)]
 
@@ -137,11 +140,10 @@ def test_a_warehouse_named_by_its_uri_is_the_same_one(spark, store, tmp_path):
     assert (tmp_path / "warehouse/gold/.spend.lock").exists()
 
 
-def test_a_conflict_is_told_apart_from_a_defect(store, monkeypatch):
-    from delta.exceptions import ConcurrentAppendException
-
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_every_conflict_of_deltas_is_one_of_ours(store, monkeypatch, name):
     def lost(*_: object) -> None:
-        raise ConcurrentAppendException("another transaction")
+        raise getattr(exceptions, name)("another transaction")
 
     monkeypatch.setattr(Store, "_create", lost)
     with pytest.raises(ConflictError, match=r"another writer changed gold\.spend") as raised:
@@ -212,4 +214,4 @@ def test_two_processes_that_write_one_table_leave_the_rows_of_one(spark, tmp_pat
         assert len({name for name, _ in rows}) == 1, "no mixture of the two"
         seen.add(rows[0][0])
     assert seen == {"one", "other"}
-    assert not list(Path(root).rglob("*.tmp"))
+    assert not list(root.rglob("*.tmp"))

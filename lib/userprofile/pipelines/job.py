@@ -107,7 +107,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, c
         run_id=run_id,
         config=config,
         spark=spark,
-        store=Store(spark, f"{config.warehouse}/{warehouse_name(config)}", run_id=run_id),
+        store=Store(spark, f"{_absolute(config.warehouse)}/{warehouse_name(config)}", run_id=run_id),
         started_at=datetime.now(UTC),
         say=_say,
         conf_folder=conf_folder,
@@ -116,6 +116,11 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, c
         data_folder=Path(folder) if folder else None,
         force=options.force,
     )
+
+
+def _absolute(folder: str) -> str:
+    """Spark takes a relative path for the name of a table."""
+    return folder if "://" in folder else str(Path(folder).resolve())
 
 
 def warehouse_name(config: Config) -> str:

@@ -51,9 +51,7 @@ def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
     request = TrainingRequest(
-        table=str(Path(run.store.path(examples.table)).resolve())
-        if "://" not in run.store.root
-        else run.store.path(EXAMPLES),
+        table=run.store.path(examples.table),
         version=examples.version,
         spec=_spec(run, train),
         settings=settings.network.model_dump(),

@@ -16,7 +16,7 @@ class UserProfiles(PerUser):
     days_since_purchase = dy.Float64(nullable=True)
     tenure_days = dy.Float64(nullable=True)
     orders_all = dy.Int64(nullable=False)
-    spend_all = dy.Int64(nullable=False)
+    spend_all = dy.Int64(nullable=True)  # null is "bought, but the log has no amounts"
     currency = dy.String(nullable=True)
     rfm_recency_score = dy.Int8(nullable=True)  # 1 to 5, 5 is best
     rfm_frequency_score = dy.Int8(nullable=True)

@@ -13,8 +13,9 @@ from typing import Any
 import dataframely as dy
 import deltalake
 import pyarrow as pa
-from delta.exceptions import DeltaConcurrentModificationException
+from delta import exceptions as conflicts
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -23,6 +24,9 @@ from pyspark.sql.types import StructType
 from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.tables.expectations import require_same_schema
+
+_CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
+_NULL_REFUSED = re.compile(r"NOT NULL constraint violated for column: \S+[^\s.]")
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,16 @@ class Store:
 def _clear_errors(table: str) -> Iterator[None]:
     try:
         yield
-    except DeltaConcurrentModificationException as error:
+    except _CONFLICTS as error:
         raise ConflictError(
             f"another writer changed {table} at the same time", fix="run the same command again"
         ) from error
-    except PySparkException as error:
-        if "NOT_NULL" in str(error):
+    except (PySparkException, Py4JJavaError) as error:
+        if refused := _NULL_REFUSED.search(str(error)):
             raise DataGateError(
                 f"a row for {table} lacks a value it must have",
                 expected="no null in columns declared so",
-                received=str(error).splitlines()[0][:300],
+                received=refused[0],
                 fix="nothing was written; see the column in lib/userprofile/schemas",
             ) from error
         raise
