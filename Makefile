@@ -43,6 +43,7 @@ infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
+generate_demo_shop: SOURCE = demo_shop
 generate_demo_shop: ## write the log of a synthetic shop
 $(JOBS): install
 	@$(PYTHON) jobs/$@.py $(flags)

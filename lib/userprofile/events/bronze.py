@@ -93,7 +93,7 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
         return frame.select(_path(), (F.col("_metadata.row_index") + 1).alias("place"), raw.alias("raw"))
     if form.format == "csv":
         return _with_place(_read_csv(spark, uris, form, fields), skip=0)
-    text = F.decode(F.col("value").cast("binary"), _charset(spark, form.encoding)).alias("value")
+    text = F.decode(F.col("value").cast("binary"), _charset(form.encoding)).alias("value")
     lines = spark.read.text(uris).where(r"value rlike '\\S'").select(text, *_position())
     raw = F.col("value") if form.format == "jsonl" else _split_on_whitespace(fields)
     skip = 1 if form.format == "whitespace" and form.header else 0
@@ -105,7 +105,7 @@ def _read_csv(spark: SparkSession, uris: list[str], form: Form, fields: tuple[st
     reader = spark.read.schema(schema).options(
         header=form.header,
         sep=form.delimiter,
-        encoding=_charset(spark, form.encoding),
+        encoding=_charset(form.encoding),
         multiLine=form.multiline,
         mode="PERMISSIVE",
         columnNameOfCorruptRecord=MALFORMED,
@@ -125,9 +125,8 @@ def _split_on_whitespace(fields: tuple[str, ...]) -> Column:
     return F.when(F.size(parts) == len(fields), F.to_json(whole)).otherwise(F.to_json(malformed))
 
 
-def _charset(spark: SparkSession, encoding: str) -> str:
-    """The encoding as Java calls it. Spark takes Windows' and Asia's only when told to, and tells no file apart."""
-    spark.conf.set("spark.sql.legacy.javaCharsets", "true")
+def _charset(encoding: str) -> str:
+    """The encoding as Java calls it."""
     return codecs.lookup(encoding).name.removesuffix("-sig")
 
 

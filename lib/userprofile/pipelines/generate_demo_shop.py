@@ -16,14 +16,13 @@ DONE_FILE = "generated.json"
 
 
 def generate_demo_shop(run: Run) -> Step:
-    """Write the files below build/, unless the same shop stands there; the run goes on with them as its input."""
+    """Write the files below build/, unless the same shop stands there."""
     folder = demo_shop_folder(run.config)
     shop = run.config.demo_shop
     work = partial(_generate, Shop(**shop.model_dump()), folder)
     step = run.step("generate_demo_shop", work, inputs=[], sections=["demo_shop"])
     if not (folder / DONE_FILE).exists():
         work()
-    run.config = with_files(run.config)
     return step
 
 
@@ -34,8 +33,10 @@ def demo_shop_folder(config: Config) -> Path:
 
 
 def with_files(config: Config) -> Config:
-    """The configuration with the shop's own files in its mapping."""
+    """The configuration with the shop's own files in its mapping; of any other source as it is."""
     folder, source = demo_shop_folder(config), config.source
+    if source.name != DEMO_SHOP:
+        return config
     parts = {"events": "events.csv", "items": "items.parquet", "users": "users.parquet"}
     named = {
         kind: getattr(source, kind).model_copy(update={"files": [str(folder / file)]}) for kind, file in parts.items()

@@ -19,6 +19,7 @@ from userprofile.config.load import load_config
 from userprofile.config.settings import Config
 from userprofile.doctor import require_environment
 from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
+from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, with_files
 from userprofile.pipelines.steps import Run
 from userprofile.spark.session import build_session
 from userprofile.tables.store import Store
@@ -40,9 +41,9 @@ def run_job(
     signal.signal(signal.SIGTERM, _interrupt)
     result: dict[str, Any] = {"job": job, "source": options.source, "run_id": uuid4().hex[:12]}
     try:
-        config = load_config(
-            conf_folder, source=options.source, overlays=_overlays(conf_folder, options), settings=_settings(options)
-        )
+        overlays = _overlays(conf_folder, options)
+        config = load_config(conf_folder, source=options.source, overlays=overlays, settings=_settings(options))
+        config = with_files(config)
         require_environment()
         run = _start(job, options, config, result["run_id"], conf_folder)
         pipeline(run)
@@ -126,11 +127,8 @@ def _absolute(folder: str) -> str:
 def warehouse_name(config: Config) -> str:
     """One warehouse per log; demo shops of different sizes and seeds are different logs."""
     shop = config.demo_shop
-    return (
-        f"demo_shop_u{shop.users}_d{shop.days}_s{shop.seed}"
-        if config.source.name == "demo_shop"
-        else config.source.name
-    )
+    name = config.source.name
+    return f"{name}_u{shop.users}_d{shop.days}_s{shop.seed}" if name == DEMO_SHOP else name
 
 
 def _say(line: str) -> None:
