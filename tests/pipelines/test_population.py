@@ -11,7 +11,7 @@ from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import compose
 from userprofile.features.population import population_statistics as by_definition
 from userprofile.features.rfm import rfm_values
-from userprofile.pipelines.population import population_statistics
+from userprofile.pipelines.population import action_shares, population_statistics, price_medians, rfm_quantiles
 from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
@@ -56,7 +56,7 @@ def as_rows(frame):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_spark_counts_what_the_definition_says_for_all_dates_at_once(spark, seed):
     events = log(seed)
-    counted = population_statistics(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect()
+    counted = rfm_quantiles(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect()
     nothing = {"statistics": PopulationStatistics.create_empty(), "names": SilverCodes.create_empty()}
     rows = features_per_user(events, as_ofs=AS_OFS, catalogue=compose(rfm_values()), **nothing)
     expected = as_rows(by_definition(rows).to_dicts())
@@ -69,4 +69,36 @@ def test_spark_counts_what_the_definition_says_for_all_dates_at_once(spark, seed
 
 def test_nobody_bought_means_no_rows(spark):
     views = log(1).filter(pl.col("action") != ACTIONS.index("purchase"))
-    assert population_statistics(spark.createDataFrame(views.to_arrow()), as_ofs=AS_OFS).collect() == []
+    counted = population_statistics(spark.createDataFrame(views.to_arrow()), as_ofs=AS_OFS).collect()
+    assert {row["statistic"] for row in counted} == {"action_share"}
+
+
+def test_action_shares_are_those_of_the_events_before_each_date(spark):
+    events = log(3)
+    found = as_rows(action_shares(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect())
+    for as_of in AS_OFS:
+        known = [ACTIONS[code] for code in events.filter(pl.col("event_time") < as_of.instant)["action"]]
+        expected = {action: known.count(action) / len(known) for action in set(known)}
+        assert {key: value for (day, _, key), value in found.items() if day == as_of.date} == pytest.approx(expected)
+
+
+def test_price_medians_are_those_of_unit_prices_paid_before_each_date(spark):
+    rng = random.Random(4)
+    events = log(4).with_columns(
+        category_1=pl.Series([rng.choice([None, 1, 2]) for _ in range(400)], dtype=pl.Int32),
+        quantity=pl.Series([rng.choice([None, 0, 1, 4]) for _ in range(400)], dtype=pl.Int64),
+    )
+    found = as_rows(price_medians(spark.createDataFrame(events.to_arrow()), level=1, as_ofs=AS_OFS).collect())
+    bought = events.filter((pl.col("action") == ACTIONS.index("purchase")) & pl.col("amount").is_not_null())
+    expected = {}
+    for as_of in AS_OFS:
+        for category in (1, 2):
+            rows = bought.filter((pl.col("event_time") < as_of.instant) & (pl.col("category_1") == category))
+            prices = sorted(
+                r["amount"] / (1 if r["quantity"] is None else r["quantity"])
+                for r in rows.to_dicts()
+                if r["quantity"] != 0
+            )
+            if prices:  # Spark's percentile_approx takes the lower of two middle values
+                expected[as_of.date, "category_1_price_median", str(category)] = prices[(len(prices) - 1) // 2]
+    assert found == pytest.approx(expected)

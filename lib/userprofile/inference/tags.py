@@ -51,7 +51,7 @@ TAGS: tuple[Tag, ...] = (
     tag("value", _SEGMENT.is_in(["need_attention", "about_to_sleep"]), "cooling off"),
     tag("value", _SEGMENT.is_in(["hibernating", "lost"]), "long gone"),
     tag("taste", _TOP_OF_LEVEL_2.struct["score"] >= 0.15, pl.lit("loves ") + _LEVEL_2_NAME),
-    tag("taste", _TOP_OF_LEVEL_2.struct["score"] >= 0.05, pl.lit("likes ") + _LEVEL_2_NAME),
+    tag("taste", _TOP_OF_LEVEL_2.struct["score"] >= 0.03, pl.lit("likes ") + _LEVEL_2_NAME),
     tag("taste", _TOP_CATEGORY.struct["score"] >= 0.4, pl.lit("loves ") + _TOP_CATEGORY.struct["name"]),
     tag("taste", _TOP_CATEGORY.struct["score"] < 0.15, "buys across the shop"),
     tag("taste", _TOP_CATEGORY.struct["score"].is_not_null(), pl.lit("likes ") + _TOP_CATEGORY.struct["name"]),

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from userprofile.pipelines.dates import log_range, scoring_date
@@ -25,11 +25,13 @@ def build_report(run: Run) -> Step:
     profiles = run.pinned(PROFILES, made_by="infer_profiles")
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
     rows = run.store.read(profiles, UserProfiles).where(F.col("as_of_date") == F.lit(as_of))
-    work = partial(_write, run, rows)
-    return run.step("build_report", work, inputs=[profiles], sections=["source", "build_report"], as_of=as_of)
+    path = Path(run.config.report, Path(run.store.root).name, "index.html")
+    work = partial(_write, run, rows, path)
+    sections = ["source", "build_report"]
+    return run.step("build_report", work, inputs=[profiles], sections=sections, as_of=as_of, again=not path.exists())
 
 
-def _write(run: Run, rows: Any) -> Outcome:
+def _write(run: Run, rows: DataFrame, path: Path) -> Outcome:
     latest = rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
     # One of each segment first, so that a reader sees different people.
     of_segment = Window.partitionBy("rfm_segment").orderBy(F.desc("spend_all"), "user_id")
@@ -46,7 +48,6 @@ def _write(run: Run, rows: Any) -> Outcome:
         profiles=examples,
         model=_model(run, examples),
     )
-    path = Path(run.config.report, Path(run.store.root).name, "index.html")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     return Outcome([], {"page": str(path.resolve()), "example_profiles": len(examples)})

@@ -20,10 +20,8 @@ def generate_demo_shop(run: Run) -> Step:
     folder = demo_shop_folder(run.config)
     shop = run.config.demo_shop
     work = partial(_generate, Shop(**shop.model_dump()), folder)
-    step = run.step("generate_demo_shop", work, inputs=[], sections=["demo_shop"])
-    if not (folder / DONE_FILE).exists():
-        work()
-    return step
+    gone = not (folder / DONE_FILE).exists()
+    return run.step("generate_demo_shop", work, inputs=[], sections=["demo_shop"], again=gone)
 
 
 def demo_shop_folder(config: Config) -> Path:

@@ -7,13 +7,51 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from userprofile.columns import ACTION_CODE, Action
+from userprofile.columns import ACTION_CODE, CATEGORY_LEVELS, Action
 from userprofile.features.population import QUANTILES, RFM_STATISTICS
 from userprofile.windows import AsOf
 
 
 def population_statistics(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
-    """gold.population_statistics from UserEvents, by the definitions of features/population.py.
+    """gold.population_statistics from UserEvents: quantiles, medians and priors, all dates in the same passes.
+
+    - rfm_recency_days, rfm_frequency, rfm_monetary, by quantile: see `rfm_quantiles`
+    - category_<level>_price_median, by code: of the unit price (amount / quantity) of purchases, in minor units
+    - action_share, by action: of all events, the prior of a rate that one user's few events cannot carry
+    """
+    statistics = rfm_quantiles(events, as_ofs=as_ofs).unionByName(action_shares(events, as_ofs=as_ofs))
+    for level in CATEGORY_LEVELS:
+        statistics = statistics.unionByName(price_medians(events, level=level, as_ofs=as_ofs))
+    return statistics
+
+
+def action_shares(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """Share of each action among the events before each date; no row for an action never seen."""
+    actions = F.create_map(*(F.lit(part) for action, code in ACTION_CODE.items() for part in (code, action)))
+    counts = [F.count_if(_known(as_of)).alias(f"value_{place}") for place, as_of in enumerate(as_ofs)]
+    counted = events.groupBy(actions[F.col("action").cast("int")].alias("key")).agg(*counts)
+    shares = {
+        f"value_{place}": F.nullif(F.col(f"value_{place}"), F.lit(0))
+        / F.sum(f"value_{place}").over(Window.partitionBy())
+        for place in range(len(as_ofs))
+    }
+    return _per_date(counted.withColumns(shares), "action_share", as_ofs)
+
+
+def price_medians(events: DataFrame, *, level: int, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """Median unit price of each category of a level; no row for one of which nothing priced was bought."""
+    bought = events.where((F.col("action") == ACTION_CODE[Action.PURCHASE]) & F.col(f"category_{level}").isNotNull())
+    price = F.col("amount") / F.nullif(F.coalesce("quantity", F.lit(1)), F.lit(0))
+    medians = [
+        F.percentile_approx(F.when(_known(as_of), price), 0.5).alias(f"value_{place}")
+        for place, as_of in enumerate(as_ofs)
+    ]
+    grouped = bought.groupBy(F.col(f"category_{level}").cast("string").alias("key")).agg(*medians)
+    return _per_date(grouped, f"category_{level}_price_median", as_ofs)
+
+
+def rfm_quantiles(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """Quantiles over buyers of recency, frequency and monetary value, by the definitions of features/population.py.
 
     Purchases move once, by user; any number of as-of dates is then counted in the same pass.
     """
@@ -37,7 +75,7 @@ def population_statistics(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataF
 
 def _values(place: int, as_of: AsOf) -> list[Column]:
     """One user's recency, frequency and monetary value as of a date; null where nothing was bought before it."""
-    known = F.col("event_time") < F.lit(as_of.instant)
+    known = _known(as_of)
     seconds = F.unix_micros(F.lit(as_of.instant)) - F.unix_micros(F.max(F.when(known, F.col("event_time"))))
     orders = F.count_if(known & F.col("starts_order"))
     values = (seconds / 86_400_000_000, F.when(orders > 0, orders), F.sum(F.when(known, F.col("amount"))))
@@ -57,3 +95,21 @@ def _long(quantiles: DataFrame, as_ofs: Sequence[AsOf]) -> DataFrame:
         for index, quantile in enumerate(QUANTILES)
     ]
     return quantiles.select(F.inline(F.array(*rows))).where("value is not null")
+
+
+def _known(as_of: AsOf) -> Column:
+    return F.col("event_time") < F.lit(as_of.instant)
+
+
+def _per_date(values: DataFrame, statistic: str, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """`key` and value_0, value_1 ... to a row per date; nulls have none."""
+    rows = [
+        F.struct(
+            F.lit(as_of.date).alias("as_of_date"),
+            F.lit(statistic).alias("statistic"),
+            F.col("key"),
+            F.col(f"value_{place}").cast("double").alias("value"),
+        )
+        for place, as_of in enumerate(as_ofs)
+    ]
+    return values.select(F.inline(F.array(*rows))).where("value is not null")

@@ -94,8 +94,12 @@ class Run:
         sections: Sequence[str],
         parameters: dict[str, Any] | None = None,
         as_of: date | None = None,
+        again: bool = False,
     ) -> Step:
-        """Do `work`, unless a step with the same inputs, parameters, configuration and code left its tables already."""
+        """Do `work`, unless a step with the same inputs, parameters, configuration and code left its tables already.
+
+        `again` does it all the same: what it left beside tables is gone.
+        """
         config = config_version(self.config, *sections)
         key = {
             "step": name,
@@ -106,7 +110,7 @@ class Run:
             "code": code_version(),
         }
         fingerprint = hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
-        earlier = None if self.force else self._earlier(fingerprint)
+        earlier = None if self.force or again else self._earlier(fingerprint)
         if earlier is not None:
             step = Step(name, earlier, 0.0, was_done=True)
             self.say(f"{name}: done before with the same inputs, configuration and code (FORCE=1 does it again)")
