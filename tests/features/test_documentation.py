@@ -30,3 +30,9 @@ def test_markdown_has_as_many_cells_in_every_row():
     lines = catalogue_markdown(CATALOGUE).splitlines()
     assert len(lines) == len(CATALOGUE.names) + 2
     assert {line.replace("\\|", "").count("|") for line in lines} == {len(HEADINGS) + 1}
+
+
+def test_the_page_in_docs_is_the_catalogue_s(checkout):
+    page = (checkout / "docs" / "features.md").read_text()
+    text = catalogue_markdown(catalogue(timezone="UTC"))
+    assert text in page, "write it anew: python -m userprofile.features.documentation > docs/features.md"

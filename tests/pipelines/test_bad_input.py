@@ -176,3 +176,38 @@ def test_a_wrong_setting_stops_before_any_work(job, mapping, tmp_path):
     assert ended.code == 2
     assert "train_model.epochs" in ended.errors
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_file_without_rows_does_not_hide_the_next_one(job, mapping, tmp_path):
+    job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, HEADER, "empty.csv"))
+    ended = job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD, "good.csv"))
+    assert ended.result["metrics"]["ingest_events"]["events_rows_added"] == 3
+
+
+def test_going_back_to_an_earlier_mapping_refines_again(job, mapping, tmp_path):
+    job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD))
+    later = MAPPING.replace("max_quarantined_share: 0.5", "max_quarantined_share: 0.5, earliest_date: 2024-01-02")
+    for text, accepted in ((MAPPING, 3), (later, 2), (MAPPING, 3)):
+        Path(mapping).write_text(text)
+        ended = job("refine_events", refine_events, "--source", mapping)
+        assert ended.result["tables"]["silver.events"]["rows"] == accepted, ended.errors
+
+
+def test_a_second_file_adds_to_the_first_and_its_copies_are_duplicates(job, mapping, tmp_path):
+    job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD, "one.csv"))
+    job("refine_events", refine_events, "--source", mapping)
+    more = GOOD + "cid,i3,view,2024-01-21 09:00,1\n"
+    job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, more, "two.csv"))
+    ended = job("refine_events", refine_events, "--source", mapping)
+    figures = ended.result["metrics"]["refine_events"]
+    assert (figures["in"], figures["accepted"], figures["duplicate"]) == (4, 1, 3)
+    assert ended.result["tables"]["silver.events"]["rows"] == 4
+
+
+def test_a_lost_pseudonym_key_stops_the_run(job, mapping, tmp_path):
+    job("ingest_events", ingest_events, "--source", mapping, "--input", log(tmp_path, GOOD))
+    job("refine_events", refine_events, "--source", mapping)
+    (tmp_path / "secrets" / "pseudonym.key").unlink()
+    ended = job("refine_events", refine_events, "--source", mapping, "--force")
+    assert ended.code == 2
+    assert "pseudonym key" in ended.errors

@@ -83,7 +83,7 @@ def bots(events: DataFrame, *, events_per_hour: int) -> DataFrame:
 
 
 def with_bot(events: DataFrame, bots: DataFrame) -> DataFrame:
-    """Adds is_bot, on all events of a bot."""
+    """Adds is_bot, on all of these events that a bot did."""
     flagged = events.join(F.broadcast(bots.withColumn("_bot", F.lit(True))), "user_id", "left")
     return flagged.withColumn("is_bot", F.coalesce("_bot", F.lit(False))).drop("_bot")
 

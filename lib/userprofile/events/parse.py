@@ -117,7 +117,10 @@ def _with_reason(frame: DataFrame, columns: Mapping[str, MappedColumn], reading:
         (F.col("user_id").isNull(), Reason.MISSING_USER),
         (F.col("text_event_time").isNull(), Reason.MISSING_TIME),
         (F.col("event_time").isNull(), Reason.UNREADABLE_TIME),
-        (F.col("event_time") < F.lit(reading.earliest_date).cast("timestamp"), Reason.PREHISTORIC_TIME),
+        (
+            F.col("event_time") < F.to_utc_timestamp(F.lit(reading.earliest_date).cast("timestamp"), reading.timezone),
+            Reason.PREHISTORIC_TIME,
+        ),
         (F.col("event_time") > F.col("loaded_at") + F.lit(reading.future_tolerance), Reason.FUTURE_TIME),
         (F.col("action").isNull() | ~F.col("action").isin(*ACTIONS), Reason.UNKNOWN_ACTION),
         *((F.col(f"text_{name}").isNotNull() & F.col(name).isNull(), _unreadable(name)) for name in columns),

@@ -33,3 +33,10 @@ def catalogue_markdown(catalogue: Catalogue) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    from userprofile.features.catalogue import catalogue
+
+    print("# Features\n\nAs configured by default; `gold.user_features` has one column each.\n")
+    print(catalogue_markdown(catalogue(timezone="UTC")))

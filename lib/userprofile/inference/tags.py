@@ -63,6 +63,9 @@ TAGS: tuple[Tag, ...] = (
     tag("price", _DISCOUNT >= 0.3, "discount hunter"),
     tag("price", (_DISCOUNT <= 0.02) & (_ORDERS >= 3), "pays full price"),
     tag("care", pl.col("return_count_all") >= 0.3 * pl.col("purchase_count_all").clip(lower_bound=3), "returns a lot"),
+    tag("activity", pl.col("days_since_any") <= 7, "seen this week"),
+    tag("activity", pl.col("days_since_any") <= 30, "seen this month"),
+    tag("activity", pl.col("days_since_any") > 30, "not seen for a month"),
 )
 
 

@@ -32,11 +32,11 @@ def build_features(run: Run) -> Step:
 
 def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcome:
     settings = run.config.build_features
-    coded = coded_events(run, events, with_bots=True)
+    coded, people = (coded_events(run, events, with_bots=with_bots) for with_bots in (True, False))
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     where = f"as_of_date = date'{as_of.date}'"
     counted = run.store.replace(
-        population_statistics(coded, as_ofs=[as_of]), "gold.population_statistics", PopulationStatistics, where=where
+        population_statistics(people, as_ofs=[as_of]), "gold.population_statistics", PopulationStatistics, where=where
     )
     statistics = run.store.read(counted, PopulationStatistics).where(where).toArrow()
     engine = Engine([as_of], catalogue, settings.sequence_length, pl.DataFrame(statistics), names_of_codes(run))

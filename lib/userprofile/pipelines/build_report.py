@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ def build_report(run: Run) -> Step:
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
     rows = run.store.read(profiles, UserProfiles).where(F.col("as_of_date") == F.lit(as_of))
     path = Path(run.config.report, Path(run.store.root).name, "index.html")
-    work = partial(_write, run, rows, path)
+    work = partial(_write, run, rows, as_of, path)
     sections = ["source", "build_report"]
     return run.step("build_report", work, inputs=[profiles], sections=sections, as_of=as_of, again=not path.exists())
 
 
-def _write(run: Run, rows: DataFrame, path: Path) -> Outcome:
+def _write(run: Run, rows: DataFrame, as_of: date, path: Path) -> Outcome:
     latest = rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
     # One of each segment first, so that a reader sees different people.
     of_segment = Window.partitionBy("rfm_segment").orderBy(F.desc("spend_all"), "user_id")
@@ -43,7 +44,7 @@ def _write(run: Run, rows: DataFrame, path: Path) -> Outcome:
         source=run.config.source.name,
         about=run.config.source.about,
         minor_units=run.config.source.minor_units,
-        steps=_steps(run),
+        steps=_steps(run, as_of),
         segments=segments,
         profiles=examples,
         model=_model(run, examples),
@@ -53,10 +54,12 @@ def _write(run: Run, rows: DataFrame, path: Path) -> Outcome:
     return Outcome([], {"page": str(path.resolve()), "example_profiles": len(examples)})
 
 
-def _steps(run: Run) -> list[dict[str, Any]]:
+def _steps(run: Run, as_of: date) -> list[dict[str, Any]]:
     """The latest row of ops.runs of each step, in order, figures parsed."""
-    runs = run.store.read(run.store.pin(RUNS), OpsRuns).orderBy("started_at").collect()
-    latest = {row["step"]: row.asDict(recursive=True) for row in runs}
+    runs = run.store.read(run.store.pin(RUNS), OpsRuns).where(
+        F.col("as_of_date").isNull() | (F.col("as_of_date") == as_of)
+    )
+    latest = {row["step"]: row.asDict(recursive=True) for row in runs.orderBy("started_at").collect()}
     return [{**latest[name], "metrics": json.loads(latest[name]["metrics"])} for name in STEPS if name in latest]
 
 

@@ -14,8 +14,6 @@ from userprofile.schemas.events import SilverEvents
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, LabelWindow
 
-MICROSECOND = timedelta(microseconds=1)
-
 
 @dataclass(frozen=True)
 class LogRange:

@@ -89,7 +89,11 @@ def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFram
     items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
     silver = run.store.read(events, SilverEvents)
-    return user_events(silver if with_bots else silver.where(~F.col("is_bot")), item_codes(items, codes))
+    if not with_bots:
+        # By user: events taken in before a user was known for a bot carry no flag.
+        bots = silver.where("is_bot").select("user_id").distinct()
+        silver = silver.join(F.broadcast(bots), "user_id", "left_anti")
+    return user_events(silver, item_codes(items, codes))
 
 
 def names_of_codes(run: Run) -> pl.DataFrame:

@@ -40,6 +40,7 @@ def infer_profiles(run: Run) -> Step:
     model, reason = _model(run, as_of)
     inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events")]
     work = partial(_infer, run, inputs, as_of, model, reason)
+    inputs = [*inputs, run.pinned("silver.codes", made_by="refine_events")]
     parameters = {"model": model and model["model_version"]}
     return run.step("infer_profiles", work, inputs=inputs, sections=["source"], parameters=parameters, as_of=as_of)
 
@@ -52,6 +53,8 @@ def _model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | None]:
     if not run.store.exists("ops.models"):
         return None, "no model has been trained"
     models = run.store.read(run.store.pin("ops.models"), OpsModels).where(f"as_of_date = date'{as_of}'")
+    if trained is not None:
+        models = models.where(F.col("model_version") == trained.outcome.metrics["model_version"])
     rows = models.orderBy("trained_at", ascending=False).limit(1).collect()
     return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
 

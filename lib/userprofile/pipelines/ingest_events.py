@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 
@@ -82,7 +83,9 @@ def _append_new(run: Run, kind: str, files: Sequence[RawFile]) -> tuple[TableVer
     first = max(known.values(), default=0) + 1
     numbered = list(enumerate(new.values(), start=first))
     rows = bronze_rows(run.spark, numbered, form_of(described(run)[kind]), loaded_at=run.started_at)
-    transaction = Transaction(f"ingest_events/{table}", numbered[-1][0])
+    # Named by content: a file without rows leaves no number behind, and the next one would come under the same.
+    identity = hashlib.sha256("".join(new).encode()).hexdigest()
+    transaction = Transaction(f"ingest_events/{table}/{identity}", 1)
     added = run.store.append(rows, table, schema, transaction).rows
     return run.store.pin(table), added
 

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from userprofile.config.load import load_config
 from userprofile.config.settings import Config
-from userprofile.doctor import require_environment
 from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, with_files
 from userprofile.pipelines.steps import Run
@@ -44,9 +43,9 @@ def run_job(
         overlays = _overlays(conf_folder, options)
         config = load_config(conf_folder, source=options.source, overlays=overlays, settings=_settings(options))
         config = with_files(config)
-        require_environment()
         run = _start(job, options, config, result["run_id"], conf_folder)
-        pipeline(run)
+        with run.store.exclusively():
+            pipeline(run)
         result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
         _print_summary(run)
     except UserprofileError as error:
@@ -111,7 +110,6 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, c
         store=Store(spark, f"{_absolute(config.warehouse)}/{warehouse_name(config)}", run_id=run_id),
         started_at=datetime.now(UTC),
         say=_say,
-        conf_folder=conf_folder,
         as_of=options.as_of,
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,

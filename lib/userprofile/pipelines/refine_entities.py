@@ -20,8 +20,11 @@ def mapped(columns: dict[str, Column]) -> dict[str, MappedColumn]:
     return {name: MappedColumn(**column.model_dump()) for name, column in columns.items()}
 
 
-def refine_items(run: Run, parsed: DataFrame) -> TableVersion:
-    """silver.items from the catalogue's files, or from the raw rows of acceptable events where there are none."""
+def refine_items(run: Run, parsed: DataFrame, *, keep_known: bool) -> TableVersion:
+    """silver.items from the catalogue's files, or from the raw rows of acceptable events where there are none.
+
+    `keep_known` items of earlier files that these rows do not speak of.
+    """
     source = run.config.source
     if source.items is None:
         return _replace(run, run.store.rows([], SilverItems), "silver.items", SilverItems)
@@ -34,7 +37,7 @@ def refine_items(run: Run, parsed: DataFrame) -> TableVersion:
         currency=source.currency,
         minor_units=source.minor_units,
     )
-    if not source.items.files and run.store.exists("silver.items"):
+    if keep_known and not source.items.files and run.store.exists("silver.items"):
         known = run.store.read(run.store.pin("silver.items"), SilverItems)
         items = items.unionByName(known.join(items, "item_id", "left_anti"))
     return _replace(run, items, "silver.items", SilverItems)

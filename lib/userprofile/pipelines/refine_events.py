@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from userprofile.columns import Reason
 from userprofile.config.load import config_version
-from userprofile.errors import DataGateError
+from userprofile.errors import DataGateError, UsageError
 from userprofile.events import clean
 from userprofile.events.parse import Reading, parsed_events
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym_column
@@ -35,8 +35,7 @@ def refine_events(run: Run) -> Step:
     for table in ("bronze.items", "bronze.users"):
         if run.store.exists(table):
             bronze.append(run.store.pin(table))
-    unchanged = run.last_config("refine_events") == (config_version(run.config, *SECTIONS), code_version())
-    work = partial(_refine, run, bronze, everything=run.force or not unchanged)
+    work = partial(_refine, run, bronze)
     return run.step("refine_events", work, inputs=bronze, sections=SECTIONS)
 
 
@@ -49,26 +48,35 @@ def replay_quarantine(run: Run) -> Step:
     return run.step("replay_quarantine", work, inputs=[*bronze, quarantine], sections=SECTIONS)
 
 
-def _refine(run: Run, bronze: Sequence[TableVersion], *, everything: bool) -> Outcome:
+def _refine(run: Run, bronze: Sequence[TableVersion]) -> Outcome:
     numbers = _file_numbers(run.store.read(bronze[0], BronzeEvents))
-    if not everything:
-        for table, schema in (("silver.events", SilverEvents), ("quarantine.events", QuarantineEvents)):
-            if run.store.exists(table):
-                numbers -= _file_numbers(run.store.read(run.store.pin(table), schema))
-    return _refine_files(run, bronze, numbers)
+    refined = set() if run.force else _refined_before(run)
+    return _refine_files(run, bronze, numbers - refined, everything=not refined)
 
 
-def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int]) -> Outcome:
+def _refined_before(run: Run) -> set[int]:
+    """Files that the last refining knew; none where mapping, checks or code have changed since."""
+    now = (config_version(run.config, *SECTIONS), code_version())
+    last, latest = run.last("refine_events"), run.last("refine_events", "replay_quarantine")
+    if last is None or any((row["config_version"], row["code_version"]) != now for row in (last, latest) if row):
+        return set()
+    version = next(pinned["version"] for pinned in last["inputs"] if pinned["table"] == "bronze.events")
+    return _file_numbers(run.store.read(TableVersion("bronze.events", version, 0), BronzeEvents))
+
+
+def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int], *, everything: bool = False) -> Outcome:
     raw = run.store.read(bronze[0], BronzeEvents).where(F.col("file_number").isin(sorted(numbers)))
     # A file that cannot be split left one partition, which one core would have to parse alone.
     raw = raw.repartition(max(raw.rdd.getNumPartitions(), run.spark.sparkContext.defaultParallelism), "place")
-    key = load_or_make_key(Path(run.config.pseudonym_key))
+    rows = raw.count()
+    key = _key(run)
     parsed = _parsed(run, raw, key).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counts = _counts(parsed)
-        if numbers:
+        _require_all(rows, counts)
+        if numbers or not run.store.exists("silver.events"):
             _require_gate(run, counts)
-        items = refine_items(run, parsed)
+        items = refine_items(run, parsed, keep_known=not everything)
         where = f"file_number in ({', '.join(map(str, sorted(numbers))) or 'null'})"
         accepted = _accepted(run, parsed, numbers, items)
         written = run.store.replace(accepted, "silver.events", SilverEvents, where=where).rows
@@ -115,6 +123,9 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
     category = F.array_join(F.slice("category_path", 1, _OUTLIER_LEVELS), " / ").alias("category")
     categories = catalogue.select("item_id", category)
     acceptable = parsed.where("reason is null")
+    bots = clean.bots(acceptable, events_per_hour=checks.bot_events_per_hour)
+    if earlier is not None:
+        bots = bots.union(earlier.where("is_bot").select("user_id")).distinct()
     return (
         acceptable.transform(clean.with_event_id, repeats_are_real=source.exact_repeats == "real")
         .transform(clean.drop_duplicates, earlier)
@@ -125,9 +136,29 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
             clean.price_spread(acceptable, categories),
             robust_z=checks.outlier_robust_z,
         )
-        .transform(clean.with_bot, clean.bots(acceptable, events_per_hour=checks.bot_events_per_hour))
+        .transform(clean.with_bot, bots)
         .select(*SilverEvents.column_names())
     )
+
+
+def _key(run: Run) -> bytes:
+    """The pseudonym key; only made where no user has a pseudonym yet."""
+    path = Path(run.config.pseudonym_key).expanduser()
+    if not path.exists() and run.store.exists("silver.events"):
+        raise UsageError(
+            f"the pseudonym key {path} is missing, and silver.events has pseudonyms made with it",
+            expected="the key file that the first run made",
+            received="no file: with a new key every user would be another one",
+            fix="bring the file back, or set pseudonym_key; or start a new warehouse",
+        )
+    return load_or_make_key(path)
+
+
+def _require_all(rows: int, counts: dict[str, int]) -> None:
+    """Raises AssertionError unless every raw row has come to exactly one end."""
+    ends = sum(counts.get(name, 0) for name in (ACCEPTABLE, DROPPED, *Reason))
+    if ends != rows:
+        raise AssertionError(f"{rows} raw rows, but {ends} judged")
 
 
 def _counts(parsed: DataFrame) -> dict[str, int]:

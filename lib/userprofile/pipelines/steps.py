@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
@@ -23,6 +24,8 @@ from userprofile.schemas.ops import OpsRuns
 from userprofile.tables.store import Store, TableVersion, Transaction
 
 RUNS = "ops.runs"
+_REFINING = ("refine_events", "replay_quarantine")
+_SAME_TABLES = dict.fromkeys(_REFINING, _REFINING)  # steps that write each other's tables
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,6 @@ class Run:
     store: Store
     started_at: datetime
     say: Callable[[str], None]
-    conf_folder: Path
     as_of: date | None = None
     inputs: tuple[str, ...] = ()  # files named on the command line, in the place of the mapping's
     data_folder: Path | None = None  # where relative names of known logs are found
@@ -110,7 +112,7 @@ class Run:
             "code": code_version(),
         }
         fingerprint = hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
-        earlier = None if self.force or again else self._earlier(fingerprint)
+        earlier = None if self.force or again else self._earlier(name, as_of, fingerprint)
         if earlier is not None:
             step = Step(name, earlier, 0.0, was_done=True)
             self.say(f"{name}: done before with the same inputs, configuration and code (FORCE=1 does it again)")
@@ -124,35 +126,37 @@ class Run:
         self.steps.append(step)
         return step
 
-    def skip(self, name: str, reason: str) -> Step:
+    def skip(self, name: str, reason: str, *, as_of: date) -> Step:
         """A step that cannot be done with this log, and why; not an error."""
         self.say(f"{name}: skipped, {reason}")
         step = Step(name, Outcome([], {"skipped": reason}), 0.0, was_done=False)
+        self._record(step, [], "", config_version(self.config), as_of)
         self.steps.append(step)
         return step
 
-    def last_config(self, step: str) -> tuple[str, str] | None:
-        """Configuration and code version of the latest run of a step."""
+    def last(self, *steps: str, as_of: date | None = None) -> dict[str, Any] | None:
+        """The latest row of ops.runs of any of these steps (of this as-of date), metrics parsed."""
         if not self.store.exists(RUNS):
             return None
-        rows = self._runs().where(f"step = '{step}'").orderBy("started_at", ascending=False).limit(1).collect()
-        return (rows[0]["config_version"], rows[0]["code_version"]) if rows else None
+        rows = self._runs().where(F.col("step").isin(*steps) & F.col("as_of_date").eqNullSafe(F.lit(as_of)))
+        latest = rows.orderBy("started_at", ascending=False).limit(1).collect()
+        if not latest:
+            return None
+        row = latest[0].asDict(recursive=True)
+        outputs = [TableVersion(**pinned) for pinned in row["outputs"]]
+        return {**row, "metrics": json.loads(row["metrics"]), "outputs": outputs}
 
-    def _earlier(self, fingerprint: str) -> Outcome | None:
-        if not self.store.exists(RUNS):
+    def _earlier(self, name: str, as_of: date | None, fingerprint: str) -> Outcome | None:
+        """What the step left when it was last done, if that was by the same fingerprint and still stands.
+
+        An older run by the same fingerprint does not count: what came after it overwrote its rows.
+        """
+        rivals = _SAME_TABLES.get(name, (name,))
+        last = self.last(*rivals, as_of=as_of)
+        if last is None or last["step"] != name or last["fingerprint"] != fingerprint:
             return None
-        rows = (
-            self._runs()
-            .where(f"fingerprint = '{fingerprint}'")
-            .orderBy("started_at", ascending=False)
-            .limit(1)
-            .collect()
-        )
-        if not rows:
-            return None
-        outputs = [TableVersion(**pinned.asDict()) for pinned in rows[0]["outputs"]]
-        stands = all(self.store.exists(pinned.table) for pinned in outputs)
-        return Outcome(outputs, json.loads(rows[0]["metrics"])) if stands else None
+        stands = all(self.store.exists(pinned.table) for pinned in last["outputs"])
+        return Outcome(last["outputs"], last["metrics"]) if stands else None
 
     def _runs(self) -> DataFrame:
         return self.store.read(self.store.pin(RUNS), OpsRuns)
@@ -190,7 +194,7 @@ def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(".py"):
+        elif entry.name.endswith((".py", ".html")):
             yield prefix + entry.name, entry.read_bytes()
 
 

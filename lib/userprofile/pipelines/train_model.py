@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from deltalake import DeltaTable
 from userprofile.baselines.ladder import fit_ladder
 from userprofile.calibration.calibration import Calibration, calibration_metrics
 from userprofile.config.load import config_version
+from userprofile.errors import DataGateError
 from userprofile.features.catalogue import dense_names
 from userprofile.feed.read import to_batch
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
@@ -37,16 +39,31 @@ EXAMPLES = "gold.training_examples"
 
 def train_model(run: Run) -> Step:
     """Train on the examples that the last build left; a step without a model where there are none."""
+    as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events")))
     built = run.done("build_training_set")
     if built is not None and not built.outcome.outputs:
-        return run.skip("train_model", built.outcome.metrics["skipped"])
-    examples = run.pinned(EXAMPLES, made_by="build_training_set")
-    as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events")))
+        return run.skip("train_model", built.outcome.metrics["skipped"], as_of=as_of.date)
+    examples = _examples(run, as_of.date)
     work = partial(_train, run, examples, as_of.date)
-    return run.step("train_model", work, inputs=[examples], sections=SECTIONS, as_of=as_of.date)
+    last = run.last("train_model", as_of=as_of.date)
+    gone = last is not None and not Path(run.config.models, last["metrics"].get("model_version", "")).is_dir()
+    return run.step("train_model", work, inputs=[examples], sections=SECTIONS, as_of=as_of.date, again=gone)
 
 
-def _train(run: Run, examples: TableVersion, as_of: Any) -> Outcome:
+def _examples(run: Run, as_of: date) -> TableVersion:
+    """The examples built as of this date: those of a later one would have seen what came after it."""
+    built = run.last("build_training_set", as_of=as_of)
+    if built is None or not built["outputs"]:
+        raise DataGateError(
+            f"no examples have been built as of {as_of}",
+            expected=f"{EXAMPLES} of a build_training_set as of {as_of}",
+            received=built["metrics"]["skipped"] if built else "none in ops.runs",
+            fix=f"make build_training_set SOURCE={run.config.source.name} AS_OF={as_of}",
+        )
+    return built["outputs"][0]
+
+
+def _train(run: Run, examples: TableVersion, as_of: date) -> Outcome:
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")

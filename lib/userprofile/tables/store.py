@@ -123,13 +123,35 @@ class Store:
         existing = self.spark.read.format("delta").load(self.path(table)).schema
         require_same_schema(existing, columns, what=f"table {table} was written with other columns")
 
+    @staticmethod
+    def _local(path: str) -> Path | None:
+        """A folder of this machine; None for a store that decides between writers by itself."""
+        return None if re.match(r"(?!file:)[a-z][a-z0-9+.-]*:/", path) else Path(re.sub("^file:/+", "/", path))
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """No other job writes this source's tables meanwhile; raises ConflictError where one does. Local disks only."""
+        if (folder := self._local(self.root)) is None:
+            yield
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / ".job.lock", "w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConflictError(
+                    f"another job is writing to {self.root}",
+                    expected="one job at a time",
+                    fix="try again when it has ended",
+                ) from error
+            yield
+
     @contextmanager
     def _lock(self, table: str) -> Iterator[None]:
         """On a local disk Delta's commit is atomic within one JVM only; elsewhere the object store decides."""
-        if re.match(r"(?!file:)[a-z][a-z0-9+.-]*:/", self.root):
+        if (folder := self._local(self.path(table))) is None:
             yield
             return
-        folder = Path(re.sub("^file:/+", "/", self.path(table)))
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder.parent / f".{folder.name}.lock", "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
