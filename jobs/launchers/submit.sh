@@ -32,10 +32,7 @@ case $master in
         export SPARK_LOCAL_IP=${SPARK_LOCAL_IP:-127.0.0.1} PYSPARK_PYTHON=${PYSPARK_PYTHON:-$python}
         ;;
 esac
-case $job in
-    doctor | pseudonym) ;;
-    *) set -- --master "$master" "$@" ;; # so that the job takes the cluster's configuration
-esac
+export MASTER=$master # the job takes the cluster's configuration by it
 export PYSPARK_DRIVER_PYTHON=${PYSPARK_DRIVER_PYTHON:-$python}
 
 archive=$(PYTHONPATH=$root/lib "$python" -m userprofile.spark.code)

@@ -67,7 +67,7 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
         "--input", nargs="+", action="extend", default=[], help="files of the log, in the place of the mapping's"
     )
     parser.add_argument("--as-of", type=date.fromisoformat, help="profiles look back from the start of this date")
-    parser.add_argument("--master", help="Spark master, as spark://host:7077")
+    parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
         "--conf", nargs="+", action="extend", type=Path, default=[], help="configuration files that overlay base.yaml"
