@@ -9,6 +9,7 @@ from pathlib import Path
 
 from userprofile.config.settings import Config
 from userprofile.demo_shop import Shop, generate
+from userprofile.errors import UsageError
 from userprofile.pipelines.steps import Outcome, Run, Step
 
 DEMO_SHOP = "demo_shop"
@@ -21,6 +22,8 @@ def generate_demo_shop(run: Run) -> Step:
     shop = run.config.demo_shop
     work = partial(_generate, Shop(**shop.model_dump()), folder)
     gone = not (folder / DONE_FILE).exists()
+    if not gone:
+        _require_same_shop(Shop(**shop.model_dump()), folder)
     return run.step("generate_demo_shop", work, inputs=[], sections=["demo_shop"], again=gone)
 
 
@@ -42,8 +45,21 @@ def with_files(config: Config) -> Config:
     return config.model_copy(update={"source": source.model_copy(update=named)})
 
 
+def _require_same_shop(shop: Shop, folder: Path) -> None:
+    """Two shops in one folder would be taken in as one log."""
+    stands = json.loads((folder / DONE_FILE).read_text())["shop"]
+    wanted = json.loads(json.dumps(asdict(shop), default=str))
+    if stands != wanted:
+        raise UsageError(
+            f"another demo shop of this size and seed stands in {folder}",
+            expected=", ".join(f"{name}={stands[name]}" for name in wanted if stands.get(name) != wanted[name]),
+            received=", ".join(f"{name}={wanted[name]}" for name in wanted if stands.get(name) != wanted[name]),
+            fix="give another SEED, or another warehouse and build folder with SET",
+        )
+
+
 def _generate(shop: Shop, folder: Path) -> Outcome:
     generated = generate(shop, folder)
-    (folder / DONE_FILE).write_text(json.dumps(asdict(generated)))
+    (folder / DONE_FILE).write_text(json.dumps({"shop": asdict(shop), "generated": asdict(generated)}, default=str))
     counts = {name: value for name, value in asdict(generated).items() if isinstance(value, int)}
     return Outcome([], {**counts, "folder": str(folder)})
