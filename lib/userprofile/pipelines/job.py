@@ -43,7 +43,7 @@ def run_job(
         overlays = _overlays(conf_folder, options)
         config = load_config(conf_folder, source=options.source, overlays=overlays, settings=_settings(options))
         config = with_files(config)
-        run = _start(job, options, config, result["run_id"], conf_folder)
+        run = _start(job, options, config, result["run_id"])
         with run.store.exclusively():
             pipeline(run)
         result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
@@ -91,7 +91,7 @@ def _settings(options: argparse.Namespace) -> list[str]:
     return [*(f"{key}={value}" for key, value in flags.items() if value is not None), *options.set]
 
 
-def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, conf_folder: Path) -> Run:
+def _start(job: str, options: argparse.Namespace, config: Config, run_id: str) -> Run:
     folder = os.environ.get("USERPROFILE_DATA")
     if folder and not Path(folder).is_dir():
         raise UsageError("USERPROFILE_DATA names no folder", received=folder, fix="unset it, or correct it")
