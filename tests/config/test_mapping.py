@@ -25,7 +25,9 @@ def changed(mapping, path, value):
 
 
 ITEMS = {"columns": {"item_id": "item"}}
+STRICT_PRICE = {"columns": {"item_id": "item", "price": {"sql": "p", "required": True}}}
 WRONG = [
+    ("items", STRICT_PRICE, "items.columns", "only sql, values and fill for price; not required", "'required'"),
     ("timezone", None, "timezone", "a value", "nothing"),
     ("timezone", "London", "timezone", "an IANA time zone such as Europe/London", "'London'"),
     ("horizon", "0d", "horizon", "a duration above 0", "'0d'"),

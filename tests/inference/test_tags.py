@@ -77,8 +77,22 @@ def test_a_rate_of_a_few_days_is_no_rhythm() -> None:
     assert not {"weekly shopper", "several times a week"} & set(tags_of(tenure_days=5.0))
 
 
-def test_absence_fires_nothing() -> None:
-    assert tags_of(**{name: [] if name == "category_1_affinity" else None for name in WEEKLY}) == []
+def test_absence_fires_nothing_but_what_it_says() -> None:
+    nothing = {name: [] if name == "category_1_affinity" else None for name in WEEKLY}
+    assert tags_of(**nothing) == ["has not bought"]
+
+
+@pytest.mark.parametrize(
+    "little_known",
+    [
+        {"days_since_purchase": None, "rfm_segment": None, "active_days_all": 1, "tenure_days": 400.0},
+        {"rfm_segment": "lost", "active_days_all": 2, "orders_90d": 0, "tenure_days": 400.0},
+    ],
+)
+def test_one_who_left_few_traces_has_three_tags(little_known: dict[str, Any]) -> None:
+    nothing = {name: [] if name == "category_1_affinity" else None for name in WEEKLY}
+    traces = {"days_since_purchase": 400.0, "days_since_any": 400.0}
+    assert len(tags_of(**{**nothing, **traces, **little_known})) == 3
 
 
 def test_a_tag_that_lacks_its_columns_never_fires() -> None:

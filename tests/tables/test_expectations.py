@@ -31,13 +31,21 @@ def test_the_order_and_the_nullability_of_nested_parts_do_not_matter(same):
 @pytest.mark.parametrize(
     ("received", "expects", "has"),
     [
-        (EXPECTED.replace("amount bigint, ", ""), "amount bigint (and 3", "nothing more (and 3"),
-        (f"{EXPECTED}, more int", "nothing more (and 4", "more int (and 4"),
-        (EXPECTED.replace("bigint", "int"), "amount bigint (and 3", "amount int (and 3"),
-        (EXPECTED.replace("amount", "Amount"), "amount bigint (and 3", "Amount bigint (and 3"),
-        (EXPECTED.replace(" not null", ""), "user_id string not null (and 3", "user_id string (and 3"),
-        (EXPECTED.replace("array<int>", "array<bigint>"), "codes array<int> (and 3", "codes array<bigint> (and 3"),
-        (EXPECTED.replace("double", "float"), "score: double>> (and 3", "score: float>> (and 3"),
+        (
+            EXPECTED.replace("amount bigint, ", ""),
+            "amount bigint; agreeing: user_id",
+            "nothing more; agreeing: user_id",
+        ),
+        (f"{EXPECTED}, more int", "nothing more; agreeing: user_id", "more int; agreeing: user_id"),
+        (EXPECTED.replace("bigint", "int"), "amount bigint; agreeing: user_id", "amount int; agreeing: user_id"),
+        (EXPECTED.replace("amount", "Amount"), "amount bigint; agreeing", "Amount bigint; agreeing"),
+        (EXPECTED.replace(" not null", ""), "user_id string not null; agreeing", "user_id string; agreeing: amount"),
+        (
+            EXPECTED.replace("array<int>", "array<bigint>"),
+            "codes array<int>; agreeing",
+            "codes array<bigint>; agreeing",
+        ),
+        (EXPECTED.replace("double", "float"), "score: double>>; agreeing", "score: float>>; agreeing"),
     ],
 )
 def test_other_columns_are_refused_with_both_sides_shown(received, expects, has):

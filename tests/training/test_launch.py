@@ -38,7 +38,15 @@ def weights_of(trained: Trained, folder: Path) -> list[np.ndarray]:
 def children() -> list[psutil.Process]:
     """The ranks and launchers under this process; its own helpers, as multiprocessing's tracker, are none."""
     found = psutil.Process().children(recursive=True)
-    return [child for child in found if any("userprofile" in word or "horovod" in word for word in child.cmdline())]
+    return [child for child in found if any("userprofile" in word or "horovod" in word for word in command_of(child))]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Nothing of a process that has ended, though the one that started it may not have asked for its end yet."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def rank(number: int) -> psutil.Process:

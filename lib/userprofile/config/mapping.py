@@ -104,7 +104,7 @@ class ItemFiles(Files):
     @classmethod
     def _canonical(cls, columns: dict[str, Column]) -> dict[str, Column]:
         _require_known(columns, ITEM_COLUMNS, ("item_id",))
-        return columns
+        return _require_text(columns)
 
 
 class UserFiles(Files):
@@ -117,7 +117,7 @@ class UserFiles(Files):
     @classmethod
     def _canonical(cls, columns: dict[str, Column]) -> dict[str, Column]:
         _require_known(columns, USER_COLUMNS, ("user_id",))
-        return columns
+        return _require_text(columns)
 
 
 class SourceMapping(Section):
@@ -146,3 +146,11 @@ def _require_known(columns: dict[str, Column], known: list[str], required: tuple
     missing = [name for name in required if name not in columns]
     if missing:
         raise ValueError(f"a mapping of {', '.join(missing)}")
+
+
+def _require_text(columns: dict[str, Column]) -> dict[str, Column]:
+    """Items and users are never quarantined, and hold no times: keys for those would be read by nobody."""
+    for name, column in columns.items():
+        if unread := [key for key in ("pattern", "epoch", "required") if getattr(column, key)]:
+            raise ValueError(f"only sql, values and fill for {name}; not {', '.join(unread)}")
+    return columns

@@ -43,6 +43,7 @@ _SETTLED = _TENURE >= SETTLED_TENURE_DAYS
 # Themes in the order of what a reader wants to know first.
 TAGS: tuple[Tag, ...] = (
     tag("status", _SINCE.is_null() & (pl.col("view_count_all") > 0), "looks, has not bought"),
+    tag("status", _SINCE.is_null(), "has not bought"),
     tag("status", _TENURE < SETTLED_TENURE_DAYS, "new"),
     tag("status", (_ORDERS >= 3) & (_SINCE > 30) & (_SINCE > 3 * _TENURE / _ORDERS), "lapsing"),
     tag("value", _SEGMENT.is_in(["champions", "loyal"]), "one of the best customers"),
@@ -60,6 +61,8 @@ TAGS: tuple[Tag, ...] = (
     tag("rhythm", _SETTLED & (_WEEKLY >= 0.35), "fortnightly shopper"),
     tag("rhythm", _SETTLED & (_WEEKLY >= 0.15), "monthly shopper"),
     tag("rhythm", _SETTLED & (_WEEKLY > 0), "buys now and then"),
+    tag("rhythm", pl.col("active_days_all") == 1, "came on one day"),
+    tag("rhythm", pl.col("active_days_all") > 1, "came on several days"),
     tag("price", _DISCOUNT >= 0.3, "discount hunter"),
     tag("price", (_DISCOUNT <= 0.02) & (_ORDERS >= 3), "pays full price"),
     tag("care", pl.col("return_count_all") >= 0.3 * pl.col("purchase_count_all").clip(lower_bound=3), "returns a lot"),
@@ -72,7 +75,8 @@ TAGS: tuple[Tag, ...] = (
 def with_tags(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds `tags`, list[str], never null: at most TAGS_KEPT, one a theme, themes in the order of TAGS.
 
-    A tag whose columns the frame lacks never fires.
+    With all columns of gold.user_features nobody has fewer than three: a buyer has a value, everyone else a status,
+    and all a rhythm and an activity. A tag whose columns the frame lacks never fires.
     """
     usable = [one for one in TAGS if one.reads <= set(frame.columns)]
     if not usable:

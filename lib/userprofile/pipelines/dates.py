@@ -29,7 +29,7 @@ def log_range(run: Run, events: TableVersion) -> LogRange:
     frame = run.store.read(events, SilverEvents)
     micros = frame.agg(F.min(F.unix_micros("event_time")), F.max(F.unix_micros("event_time"))).collect()[0]
     if micros[0] is None:
-        raise DataGateError("silver.events is empty", fix=f"make ingest_events SOURCE={run.config.source.name}")
+        raise DataGateError("silver.events is empty", fix=f"make ingest_events SOURCE={run.source}")
     first, last = (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value) for value in micros)
     return LogRange(first, last, events.rows)
 

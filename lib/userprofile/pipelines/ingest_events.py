@@ -26,7 +26,7 @@ def ingest_events(run: Run) -> Step:
             f"source {run.config.source.name} names no files of its own",
             expected="files of the log",
             received="none",
-            fix=f"make run SOURCE={run.config.source.name} INPUT=<files>",
+            fix=f"make run SOURCE={run.source} INPUT=<files>",
         )
     identity = {kind: [file.file_id for file in files] for kind, files in found.items()}
     work = partial(_ingest, run, found)

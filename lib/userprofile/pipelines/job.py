@@ -111,6 +111,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str) -
         started_at=datetime.now(UTC),
         say=_say,
         as_of=options.as_of,
+        source=options.source,
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,
         force=options.force,

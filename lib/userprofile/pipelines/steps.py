@@ -61,6 +61,7 @@ class Run:
     started_at: datetime
     say: Callable[[str], None]
     as_of: date | None = None
+    source: str = ""  # as the command line names it: a known log, or the path of a mapping file
     inputs: tuple[str, ...] = ()  # files named on the command line, in the place of the mapping's
     data_folder: Path | None = None  # where relative names of known logs are found
     force: bool = False
@@ -83,7 +84,7 @@ class Run:
                 f"table {table} has not been written yet",
                 expected=self.store.path(table),
                 received="no Delta table there",
-                fix=f"make {made_by} SOURCE={self.config.source.name}",
+                fix=f"make {made_by} SOURCE={self.source}",
             )
         return self.store.pin(table)
 

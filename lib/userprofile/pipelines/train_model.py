@@ -58,7 +58,7 @@ def _examples(run: Run, as_of: date) -> TableVersion:
             f"no examples have been built as of {as_of}",
             expected=f"{EXAMPLES} of a build_training_set as of {as_of}",
             received=built["metrics"]["skipped"] if built else "none in ops.runs",
-            fix=f"make build_training_set SOURCE={run.config.source.name} AS_OF={as_of}",
+            fix=f"make build_training_set SOURCE={run.source} AS_OF={as_of}",
         )
     return built["outputs"][0]
 

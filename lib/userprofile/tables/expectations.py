@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql.types import ArrayType, DataType, StructType
+from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from userprofile.errors import DataGateError
 
@@ -23,6 +23,16 @@ def require_same_schema(received: StructType, expected: StructType, *, what: str
     )
 
 
+def gained(received: StructType, expected: StructType) -> list[StructField]:
+    """Columns that only `expected` has and that may be null: a table can take them on, its older rows have no value."""
+    return [field for field in expected.fields if field.nullable and field.name not in received.names]
+
+
+def lost(received: StructType, expected: StructType) -> list[StructField]:
+    """Columns that only `received` has and that may be null: a table can keep them, and newer rows have no value."""
+    return gained(expected, received)
+
+
 def _columns(schema: StructType, nullability: bool) -> dict[str, str]:
     return {
         field.name: _type(field.dataType) + (" not null" if nullability and not field.nullable else "")
@@ -40,6 +50,8 @@ def _type(data_type: DataType) -> str:
 
 
 def _show(side: dict[str, str], other: dict[str, str]) -> str:
-    different = [f"{name} {kind}" for name, kind in side.items() if other.get(name) != kind]
-    same = len(side) - len(different)
-    return f"{', '.join(different) or 'nothing more'} (and {same} columns that agree)"
+    different, agreeing = (
+        [f"{name} {kind}" for name, kind in side.items() if (other.get(name) == kind) is agrees]
+        for agrees in (False, True)
+    )
+    return f"{', '.join(different) or 'nothing more'}; agreeing: {', '.join(agreeing) or 'nothing'}"

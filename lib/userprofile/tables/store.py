@@ -18,12 +18,13 @@ from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.tables.expectations import require_same_schema
+from userprofile.tables.expectations import gained, lost, require_same_schema
 
 _CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
 _NULL_REFUSED = re.compile(r"NOT NULL constraint violated for column: \S+[^\s.]")
@@ -66,9 +67,14 @@ class Store:
         return TableVersion(table, log.version(), log.count())
 
     def read(self, pinned: TableVersion, schema: type[dy.Schema]) -> DataFrame:
-        """Exactly the pinned state; refused when its columns are not those of `schema`."""
+        """Exactly the pinned state; refused when its columns are not those of `schema`.
+
+        What may be null need not be there: a column that the table did not have yet is null, one more is left out.
+        """
         frame = self.spark.read.format("delta").option("versionAsOf", pinned.version).load(self.path(pinned.table))
         expected = from_arrow_schema(arrow_schema(schema))
+        later = {field.name: F.lit(None).cast(field.dataType) for field in gained(frame.schema, expected)}
+        frame = frame.withColumns(later).drop(*(field.name for field in lost(frame.schema, expected)))
         require_same_schema(
             frame.schema, expected, what=f"table {pinned.table} has other columns than this version reads"
         )
@@ -121,7 +127,12 @@ class Store:
             builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).addColumns(columns)
             (builder.partitionedBy(partition) if partition else builder).execute()
         existing = self.spark.read.format("delta").load(self.path(table)).schema
-        require_same_schema(existing, columns, what=f"table {table} was written with other columns")
+        new, kept = gained(existing, columns), lost(existing, columns)
+        both = StructType([field for field in existing.fields if field not in kept] + new)
+        require_same_schema(both, columns, what=f"table {table} was written with other columns")
+        if new:
+            listed = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in new)
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({listed})")
 
     @staticmethod
     def _local(path: str) -> Path | None:
