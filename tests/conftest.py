@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Frames of tests are small, and threads that wait for each other cost more than they bring.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 

@@ -25,7 +25,7 @@ ORDER = ("user_id", "event_time", "event_order")
 
 @dataclass(frozen=True, order=True)
 class AsOf:
-    """The moment from which a profile looks back: only events with `event_time < instant` are known."""
+    """The moment from which a profile looks back: only events with `known_at < instant` are known."""
 
     date: dt.date
     instant: datetime  # UTC, the first moment of `date` in the source's time zone
@@ -38,6 +38,10 @@ class AsOf:
         """
         midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
         return cls(day, midnight.astimezone(UTC))
+
+    def knows(self) -> pl.Expr:
+        """True for events of which something could be known at the instant (UserEvents.known_at)."""
+        return pl.col("known_at") < pl.lit(self.instant, dtype=pl.Datetime("us", "UTC"))
 
     @classmethod
     def last_before(cls, instant: datetime, timezone: str) -> AsOf:

@@ -111,15 +111,23 @@ def test_the_declared_keep_their_own_consent(spark, raw_rows):
 
 def test_words_that_want_a_code(spark):
     items = spark.createDataFrame(
-        [("1", ["a", "b"], "acme"), ("2", ["a"], None), ("3", [], "acme")],
-        "item_id string, category_path array<string>, brand string",
+        [
+            ("1", ["a"], "acme", "red", [("style", "plain"), ("size", None)]),
+            ("2", ["a", "b"], None, None, [("style", "plain")]),
+            ("3", [], "acme", None, []),
+        ],
+        "item_id string, category_path array<string>, brand string, colour string,"
+        " attributes array<struct<name: string, value: string>>",
     )
-    events = spark.createDataFrame([("2",), ("7",), (None,)], "item_id string")
+    events = spark.createDataFrame([("2", "app"), ("7", None), (None, "app")], "item_id string, channel string")
     words = sorted((row["kind"], row["value"]) for row in entities.words_to_code(items, events).collect())
     assert words == [
+        ("attribute_style", "plain"),
         ("brand", "acme"),
         ("category_1", "a"),
         ("category_2", "a / b"),
+        ("channel", "app"),
+        ("colour", "red"),
         ("item", "1"),
         ("item", "2"),
         ("item", "3"),

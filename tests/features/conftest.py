@@ -47,10 +47,12 @@ def _a_time(rng: random.Random, as_ofs: list[AsOf]) -> dt.datetime:
 
 def _an_event(rng: random.Random, number: int, as_ofs: list[AsOf]) -> Row:
     user = rng.randint(1, 8)
+    time = _a_time(rng, as_ofs)
     category = rng.choice([None, 1, 2, 3])
     return {
         "user_id": f"user {user}",
-        "event_time": _a_time(rng, as_ofs),
+        "event_time": time,
+        "known_at": time + rng.choice([0, 0, 0, 0, 1, 7 * 86_400_000_000]) * ONE,
         "event_order": number,
         "action": rng.choice([0, 0, 0, 2, 4, 4, 4, rng.randrange(len(ACTIONS))]) if user > 2 else rng.choice([0, 1, 2]),
         "item": rng.choice([None, *range(1, 12)]),
@@ -64,6 +66,24 @@ def _an_event(rng: random.Random, number: int, as_ofs: list[AsOf]) -> Row:
         "order": rng.choice([None, rng.randint(1, 6)]),
         "session": None,
         "coupon": None,
+        **_details(rng),
+    }
+
+
+def _details(rng: random.Random) -> Row:
+    """What only some logs have."""
+    price = rng.choice([None, 0, rng.randint(1, 5_000)])
+    return {
+        "colour": rng.choice([None, 1, 2, 3]),
+        "price": price,
+        "price_band": price and rng.randint(1, 12),
+        "device": rng.choice([None, 1, 2]),
+        "channel": rng.choice([None, 1, 2, 3]),
+        "query": rng.choice([None, "phone", "red shoe", "tea"]),
+        "rating": rng.choice([None, 1.0, 3.0, 5.0]),
+        "sentiment": rng.choice([None, -0.5, 0.0, 0.75]),
+        "dwell_seconds": rng.choice([None, 0.0, 12.5, 300.0]),
+        "attribute_style": rng.choice([None, 1, 2]),
     }
 
 
@@ -76,14 +96,15 @@ def random_log(as_ofs: list[AsOf]) -> Callable[[int], pl.DataFrame]:
         rows = [_an_event(rng, number, as_ofs) for number in range(events)]
         rng.shuffle(rows)
         schema = {name: column.dtype for name, column in UserEvents.columns().items()}
-        return pl.DataFrame(rows, schema=schema)
+        return pl.DataFrame(rows, schema={**schema, "attribute_style": pl.Int32})
 
     return make
 
 
 @pytest.fixture(scope="session")
 def names() -> pl.DataFrame:
-    kinds = ["category_1", "category_2", "category_3", "brand"]
+    levels = ["category_1", "category_2", "category_3"]
+    kinds = [*levels, "brand", "colour", "price_band", "channel", "attribute_style"]
     rows = [{"kind": kind, "value": f"{kind} / {code}", "code": code} for kind in kinds for code in range(1, 40)]
     return SilverCodes.validate(pl.DataFrame(rows), cast=True)
 
@@ -109,7 +130,7 @@ def history_of() -> Callable[[pl.DataFrame, str, AsOf], list[Row]]:
     """What a slow plain Python program knows of a user at an instant, oldest first."""
 
     def select(events: pl.DataFrame, user_id: str, as_of: AsOf) -> list[Row]:
-        rows = [row for row in events.to_dicts() if row["user_id"] == user_id and row["event_time"] < as_of.instant]
+        rows = [row for row in events.to_dicts() if row["user_id"] == user_id and row["known_at"] < as_of.instant]
         return sorted(rows, key=lambda row: (row["event_time"], row["event_order"]))
 
     return select

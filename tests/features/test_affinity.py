@@ -63,7 +63,7 @@ def test_what_weighs_nothing_leaves_an_empty_list(random_log, as_ofs, names):
 
 
 def test_the_smaller_code_stands_first_among_equals(random_log, as_ofs, names):
-    one = random_log(1).filter(pl.col("action") == 0, pl.col("event_time") < as_ofs[0].instant).head(1)
+    one = random_log(1).filter(pl.col("action") == 0, pl.col("known_at") < as_ofs[0].instant).head(1)
     tied = pl.concat([one.with_columns(pl.lit(brand, pl.Int32).alias("brand")) for brand in (7, 5, 9, 2)])
     (ranking,) = run(tied, as_ofs[:1], names)["brand_affinity"].to_list()
     assert ranking == [{"name": f"brand / {code}", "score": 0.25} for code in (2, 5, 7)]

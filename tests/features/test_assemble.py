@@ -18,6 +18,14 @@ ONE = dt.timedelta(microseconds=1)
 CATALOGUE = catalogue(timezone="Europe/London")
 
 
+CLOCKS = (("event_time", "known_at"), ("known_at",))
+
+
+def moved(events, *, to, what):
+    """The events as of another time; where only `known_at` moves, they happened when they did and arrived then."""
+    return events.with_columns(pl.lit(to).cast(pl.Datetime("us", "UTC")).alias(name) for name in what)
+
+
 @pytest.fixture(scope="module")
 def features(statistics, names):
     def run(events, as_ofs, entries=CATALOGUE):
@@ -36,10 +44,7 @@ def test_rows_are_those_of_the_declared_table(features, random_log, as_ofs):
 def test_a_row_is_a_user_with_an_event_before_the_date(features, random_log, as_ofs):
     events = random_log(0, events=12)
     expected = {
-        (row["user_id"], as_of.date)
-        for row in events.to_dicts()
-        for as_of in as_ofs
-        if row["event_time"] < as_of.instant
+        (row["user_id"], as_of.date) for row in events.to_dicts() for as_of in as_ofs if row["known_at"] < as_of.instant
     }
     assert set(features(events, as_ofs).select("user_id", "as_of_date").iter_rows()) == expected
 
@@ -55,26 +60,24 @@ def test_the_order_of_rows_never_matters(features, random_log, as_ofs, seed, shu
 @given(seed=st.integers(0, 1_000), added=st.integers(0, 1_000), late=st.integers(0, 10**13))
 def test_events_at_or_after_the_instant_change_no_bit(features, random_log, as_ofs, seed, added, late):
     as_of = as_ofs[0]
-    known = random_log(seed).filter(pl.col("event_time") < as_of.instant)
-    future = random_log(added).with_columns(
-        pl.lit(as_of.instant + late * ONE).cast(pl.Datetime("us", "UTC")).alias("event_time")
+    known = random_log(seed).filter(as_of.knows())
+    happened_later, arrived_later = (
+        moved(random_log(added), to=as_of.instant + late * ONE, what=what) for what in CLOCKS
     )
-    at_once = future.with_columns(pl.lit(as_of.instant).cast(pl.Datetime("us", "UTC")).alias("event_time"))
-    assert features(pl.concat([known, future, at_once]), [as_of]).equals(features(known, [as_of]))
+    at_once = moved(random_log(added), to=as_of.instant, what=("event_time", "known_at"))
+    unknown = pl.concat([happened_later, arrived_later, at_once])
+    assert features(pl.concat([known, unknown]), [as_of]).equals(features(known, [as_of]))
 
 
 @pytest.mark.parametrize("action", range(11))
 def test_one_microsecond_before_the_instant_counts(features, random_log, as_ofs, action):
     as_of = as_ofs[0]
-    known = random_log(5).filter(pl.col("event_time") < as_of.instant - dt.timedelta(days=1))
+    known = random_log(5).filter(pl.col("known_at") < as_of.instant - dt.timedelta(days=1))
     edge = known.filter(pl.col("user_id") == "user 3").head(1)
 
     def added(time):
-        changed = [
-            pl.lit(time).cast(pl.Datetime("us", "UTC")).alias("event_time"),
-            pl.lit(action, pl.Int8).alias("action"),
-        ]
-        return features(pl.concat([known, edge.with_columns(changed)]), [as_of])
+        acted = edge.with_columns(pl.lit(action, pl.Int8).alias("action"))
+        return features(pl.concat([known, moved(acted, to=time, what=("event_time", "known_at"))]), [as_of])
 
     before, after = added(as_of.instant - ONE), added(as_of.instant)
     assert after.equals(features(known, [as_of]))
@@ -118,7 +121,7 @@ def test_a_catalogue_that_travelled_computes_the_same(features, random_log, as_o
 
 def test_empty_statistics_are_enough_for_a_date_without_events(features, random_log, as_ofs, names):
     rows = features_per_user(
-        random_log(0).filter(pl.col("event_time") > as_ofs[0].instant),
+        random_log(0).filter(~as_ofs[0].knows()),
         as_ofs=as_ofs[:1],
         catalogue=CATALOGUE,
         statistics=PopulationStatistics.create_empty(),

@@ -40,7 +40,11 @@ def event() -> Callable[..., dict[str, Any]]:
 
     def make(time: dt.datetime, **fields: Any) -> dict[str, Any]:
         nothing = dict.fromkeys(UserEvents.columns())
-        return nothing | {"user_id": "user", "event_time": time, "event_order": 0, "action": PURCHASE} | fields
+        return (
+            nothing
+            | {"user_id": "user", "event_time": time, "known_at": time, "event_order": 0, "action": PURCHASE}
+            | fields
+        )
 
     return make
 

@@ -31,10 +31,12 @@ def a_time(rng):
 
 def an_event(rng, number):
     user = rng.randint(1, 25)
+    time = a_time(rng)
     return {
         **dict.fromkeys(UserEvents.column_names()),
         "user_id": f"user {user}",
-        "event_time": a_time(rng),
+        "event_time": time,
+        "known_at": time + rng.choice([0, 0, 1, 10**12]) * dt.timedelta(microseconds=1),
         "event_order": number,
         "action": ACTIONS.index("purchase") if user > 3 and rng.random() < 0.7 else rng.randrange(3),
         "amount": None if user == 4 else rng.choice([None, 0, rng.randint(1, 5_000)]),
@@ -77,7 +79,7 @@ def test_action_shares_are_those_of_the_events_before_each_date(spark):
     events = log(3)
     found = as_rows(action_shares(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect())
     for as_of in AS_OFS:
-        known = [ACTIONS[code] for code in events.filter(pl.col("event_time") < as_of.instant)["action"]]
+        known = [ACTIONS[code] for code in events.filter(pl.col("known_at") < as_of.instant)["action"]]
         expected = {action: known.count(action) / len(known) for action in set(known)}
         assert {key: value for (day, _, key), value in found.items() if day == as_of.date} == pytest.approx(expected)
 
@@ -93,7 +95,7 @@ def test_price_medians_are_those_of_unit_prices_paid_before_each_date(spark):
     expected = {}
     for as_of in AS_OFS:
         for category in (1, 2):
-            rows = bought.filter((pl.col("event_time") < as_of.instant) & (pl.col("category_1") == category))
+            rows = bought.filter((pl.col("known_at") < as_of.instant) & (pl.col("category_1") == category))
             prices = sorted(
                 r["amount"] / (1 if r["quantity"] is None else r["quantity"])
                 for r in rows.to_dicts()

@@ -42,6 +42,8 @@ class BuildFeatures(Section):
     windows_days: Annotated[list[Count], Field(min_length=1)]
     affinity_half_life_days: Positive
     affinity_top: Count
+    item_attributes: list[str]
+    arrival_lag: Duration
     sequence_length: Count
     events_per_partition: Count
 

@@ -81,16 +81,26 @@ def silver_users(events: DataFrame, declared: DataFrame | None, *, default_conse
 
 
 def words_to_code(items: DataFrame, events: DataFrame) -> DataFrame:
-    """All words that want a code: (kind, value), distinct. Reads item_id, category_path, brand; and events.item_id."""
-    kinds = [items.select(F.lit("item").alias("kind"), F.col("item_id").alias("value"))]
-    kinds.append(events.select(F.lit("item").alias("kind"), F.col("item_id").alias("value")))
-    kinds.append(items.select(F.lit("brand").alias("kind"), F.col("brand").alias("value")))
-    for level in CATEGORY_LEVELS:
-        kinds.append(items.select(F.lit(f"category_{level}").alias("kind"), category_value(level).alias("value")))
-    words = kinds[0]
-    for more in kinds[1:]:
-        words = words.union(more)
+    """All words that want a code: (kind, value), distinct.
+
+    Reads item_id, category_path, brand, colour and attributes of items; item_id and channel of events.
+    """
+    of_item = [
+        _word("item", F.col("item_id")),
+        *(_word(name, F.col(name)) for name in ("brand", "colour")),
+        *(_word(f"category_{level}", category_value(level)) for level in CATEGORY_LEVELS),
+    ]
+    of_attribute = F.transform(
+        "attributes", lambda one: _word(F.concat(F.lit("attribute_"), one["name"]), one["value"])
+    )
+    of_event = [_word("item", F.col("item_id")), _word("channel", F.col("channel"))]
+    words = items.select(F.inline(F.concat(F.array(*of_item), of_attribute)))
+    words = words.union(events.select(F.inline(F.array(*of_event))))
     return words.where("value is not null").distinct()
+
+
+def _word(kind: str | Column, value: Column) -> Column:
+    return F.struct((F.lit(kind) if isinstance(kind, str) else kind).alias("kind"), value.alias("value"))
 
 
 def category_value(level: int) -> Column:

@@ -41,7 +41,7 @@ def affinity(
         yield Feature(
             f"{kind}_affinity",
             family="affinity",
-            expr=pl.col(weight.name).sum(),
+            expr=pl.col("affinity"),
             dtype=scored(),
             unit="shares, which sum to 1 over all values",
             null="never null: empty where no weighted event has one",
@@ -49,8 +49,9 @@ def affinity(
             f"divided by the user's total; the {top} strongest, ties by code; weights: {weights}",
             window=ALL_HISTORY,
             helpers=(weight,),
-            per="value",
+            per="ranking",
             by=kind,
+            pairs=(Helper("affinity", pl.col(weight.name).sum()),),
             top=top,
         )
 

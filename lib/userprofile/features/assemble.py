@@ -12,7 +12,7 @@ from userprofile.features.catalogue import user_features_schema
 from userprofile.features.entries import Catalogue, Feature
 from userprofile.features.orderings import is_last_of, next_of, rows_by_value
 from userprofile.features.population import with_statistics
-from userprofile.features.ranking import ranked_values
+from userprofile.features.ranking import ranked_values, values_per_user
 from userprofile.features.vocabulary import MICROSECONDS_A_DAY
 from userprofile.windows import AsOf, in_time_order
 
@@ -49,11 +49,19 @@ def in_schema(rows: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Histories:
-    """What no as-of date changes: events in order with a number per user and the helpers of the call, and the rows of
-    each key's values."""
+    """What no as-of date changes: events in order with a number per user, the same with the helpers of the call, and
+    the rows of each key's values."""
 
+    ordered: pl.DataFrame
     events: pl.DataFrame
     rows_of: dict[str, pl.Series]
+
+    def known(self, as_of: AsOf, catalogue: Catalogue) -> _Histories:
+        """As they could be seen at the instant: only events that happened before it and arrived later change them."""
+        arrived_later = ~as_of.knows() & (pl.col("event_time") < as_of.instant)
+        if not self.ordered.select(arrived_later.any()).item():
+            return self
+        return _histories(self.ordered.filter(as_of.knows()), catalogue)
 
 
 def _histories(events: pl.DataFrame, catalogue: Catalogue) -> _Histories:
@@ -63,22 +71,27 @@ def _histories(events: pl.DataFrame, catalogue: Catalogue) -> _Histories:
         *(helper.expr.alias(helper.name) for helper in catalogue.helpers("call")),
         *(next_of(numbered, key, rows_of[key.name]) for key in catalogue.distinct_keys()),
     )
-    return _Histories(shared, rows_of)
+    return _Histories(numbered, shared, rows_of)
 
 
 def _as_of_rows(
-    histories: _Histories, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame, names: pl.DataFrame
+    whole: _Histories, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame, names: pl.DataFrame
 ) -> pl.DataFrame:
+    histories = whole.known(as_of, catalogue)
     of_user = catalogue.per("user")
     known = _known_events(histories.events.lazy(), as_of, catalogue, read={"user_id"} | _roots(of_user))
     rows = known.group_by("user", maintain_order=True).agg(
         pl.col("user_id").first(), *(feature.expr.alias(feature.name) for feature in of_user)
     )
     rows = rows.with_columns(pl.lit(as_of.date).alias("as_of_date"))
-    for feature in catalogue.per("value"):
-        together = histories.events.lazy().select(pl.all().gather(histories.rows_of[feature.by]))
-        known = _known_events(together, as_of, catalogue, read={feature.by} | _roots([feature]))
-        rows = _with_ranking(rows, known, feature=feature, names=names)
+    for by in catalogue.ranked_columns():
+        together = histories.events.lazy().select(pl.all().gather(histories.rows_of[by]))
+        pairs = {pair.name: pair.expr for pair in catalogue.pairs(by)}
+        read = {by} | {root for expr in pairs.values() for root in expr.meta.root_names()}
+        known = values_per_user(_known_events(together, as_of, catalogue, read=read), by=by, columns=pairs)
+        for feature in catalogue.of_values():
+            if feature.by == by:
+                rows = _with_values(rows, known, feature=feature, names=names)
     return _with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
 
 
@@ -88,17 +101,24 @@ def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, re
     in_window = {f"within_{window.name}": window.holds(as_of, time) for window in catalogue.windows()}
     helpers = [helper.expr.alias(helper.name) for helper in catalogue.helpers("as_of")]
     helpers += [is_last_of(key) for key in catalogue.distinct_keys()]
-    events = events.filter(time < instant).with_columns(as_of=instant, **in_window)
+    events = events.filter(as_of.knows()).with_columns(as_of=instant, **in_window)
     events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() / MICROSECONDS_A_DAY)
     known = events.with_columns(helpers).select(sorted({"user"} | read))
     # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.
     return known.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
 
 
-def _with_ranking(rows: pl.DataFrame, known: pl.DataFrame, *, feature: Feature, names: pl.DataFrame) -> pl.DataFrame:
-    ranking = ranked_values(known, by=feature.by, score=feature.expr, top=feature.top, names=names)
-    joined = rows.join(ranking.rename({"ranking": feature.name}), on="user", how="left", maintain_order="left")
-    return joined.with_columns(pl.col(feature.name).fill_null([]))
+def _with_values(rows: pl.DataFrame, pairs: pl.DataFrame, *, feature: Feature, names: pl.DataFrame) -> pl.DataFrame:
+    """A ranking, empty where the user has no value; or what `expr` makes of all values, null where there is none."""
+    if feature.per == "ranking":
+        found = ranked_values(
+            pairs, by=feature.by, score=feature.expr, top=feature.top, shares=feature.shares, names=names
+        )
+        found = found.rename({"ranking": feature.name})
+    else:
+        found = pairs.group_by("user", maintain_order=True).agg(feature.expr.alias(feature.name))
+    joined = rows.join(found, on="user", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(feature.name).fill_null([])) if feature.per == "ranking" else joined
 
 
 def _with_row_features(

@@ -43,10 +43,14 @@ class Key:
 class Feature:
     """One column of gold.user_features.
 
-    `per` says what `expr` sees. "user": the events of one user before the as-of instant, in order, and its value is
-    one per user. "value": the events of one user with one value of the column `by`; its value is that value's score,
-    and the column lists the `top` values by share of the user's total score, strongest first. "row": the columns of
-    the row so far and the population's statistics (population.statistic).
+    `per` says what `expr` sees, and the column's value:
+
+    - "user": the events of one user before the as-of instant, in order; one value.
+    - "values": one row per different value of the column `by` among the user's events, with the columns `pairs`, each
+      computed of the events of that value, in order; one value, null where no event has one.
+    - "ranking": the same rows, one by one; each value's score. The column lists the `top` values of positive score,
+      strongest first; empty where none. With `shares` scores are divided by their sum, those beyond the cut too.
+    - "row": the columns of the row so far and the population's statistics (population.statistic).
     """
 
     name: str
@@ -60,9 +64,11 @@ class Feature:
     window: Window | None = None
     helpers: tuple[Helper, ...] = ()
     keys: tuple[Key, ...] = ()
-    per: Literal["user", "value", "row"] = "user"
+    per: Literal["user", "values", "ranking", "row"] = "user"
     by: str = ""
+    pairs: tuple[Helper, ...] = ()
     top: int = 0
+    shares: bool = True
 
 
 Column = TypeVar("Column", Helper, Key)
@@ -89,8 +95,12 @@ class Catalogue:
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
 
-    def per(self, grain: Literal["user", "value", "row"]) -> list[Feature]:
+    def per(self, grain: Literal["user", "row"]) -> list[Feature]:
         return [feature for feature in self.features if feature.per == grain]
+
+    def of_values(self) -> list[Feature]:
+        """Those that look at the values of a column `by` one by one."""
+        return [feature for feature in self.features if feature.by]
 
     def windows(self) -> list[Window]:
         """Each window once, in order of appearance."""
@@ -104,9 +114,13 @@ class Catalogue:
         """What is counted by `distinct`, each once. Raises UsageError when one name stands for two things."""
         return _each_once(key for feature in self.features for key in feature.keys)
 
+    def pairs(self, by: str) -> list[Helper]:
+        """What is computed per user and value of `by`, each once. Raises UsageError when one name stands for two."""
+        return _each_once(pair for feature in self.of_values() if feature.by == by for pair in feature.pairs)
+
     def ranked_columns(self) -> list[str]:
-        """What "value" features are `by`, each once."""
-        return list(dict.fromkeys(feature.by for feature in self.per("value")))
+        """What features are `by`, each once."""
+        return list(dict.fromkeys(feature.by for feature in self.of_values()))
 
     def sorted_keys(self) -> list[Key]:
         """By what events must be put together: to count distinct values, or to rank them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from userprofile.errors import DataGateError
@@ -9,22 +11,34 @@ from userprofile.errors import DataGateError
 USER = pl.col("user")
 
 
-def ranked_values(events: pl.DataFrame, *, by: str, score: pl.Expr, top: int, names: pl.DataFrame) -> pl.DataFrame:
-    """One row per `user` with a positive score: `user`, `ranking` (a list of `top` structs of name and score at most).
+def values_per_user(events: pl.DataFrame, *, by: str, columns: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """One row per `user` and value of `by`, with `columns` computed of that value's events.
 
-    `events` stand by user, value of `by` and time; `score` sees those of one user and one value. Scores are divided by
-    the user's total over all values, those beyond the cut too; strongest first, the smaller code first among equals.
-    Raises DataGateError where `names` has no word for a code.
+    `events` stand by user, value of `by` and time.
     """
     # Each sum runs over one contiguous slice: added up by hash, the last bits would differ from run to run.
     pairs = events.with_columns(_number_of_pair(by)).group_by("pair", maintain_order=True)
-    scores = pairs.agg(USER.first(), pl.col(by).first(), score.alias("score")).filter(pl.col("score") > 0)
-    scores = scores.with_columns(USER.set_sorted())
-    totals = scores.group_by("user", maintain_order=True).agg(total=pl.col("score").sum())
-    ranked = scores.sort("user", "score", by, descending=[False, True, False])
-    strongest = ranked.with_columns(USER.set_sorted()).group_by("user", maintain_order=True).head(top)
-    shares = strongest.join(totals, on="user", how="left", maintain_order="left")
-    named = _named(shares.with_columns(pl.col("score") / pl.col("total")), by=by, names=names)
+    computed = (expr.alias(name) for name, expr in columns.items())
+    return pairs.agg(USER.first(), pl.col(by).first(), *computed).with_columns(USER.set_sorted()).drop("pair")
+
+
+def ranked_values(
+    values: pl.DataFrame, *, by: str, score: pl.Expr, top: int, shares: bool, names: pl.DataFrame
+) -> pl.DataFrame:
+    """One row per `user` with a positive score: `user`, `ranking` (a list of `top` structs of name and score at most).
+
+    Of rows of values_per_user. With `shares` scores are divided by the user's total, those beyond the cut too;
+    strongest first, the smaller code first among equals.
+    Raises DataGateError where `names` has no word for a code; words themselves need none.
+    """
+    scores = values.select("user", by, score.cast(pl.Float64).alias("score")).filter(pl.col("score") > 0)
+    ranked = scores.sort("user", "score", by, descending=[False, True, False]).with_columns(USER.set_sorted())
+    strongest = ranked.group_by("user", maintain_order=True).head(top)
+    if shares:
+        totals = scores.group_by("user", maintain_order=True).agg(total=pl.col("score").sum())
+        strongest = strongest.join(totals, on="user", how="left", maintain_order="left")
+        strongest = strongest.with_columns(pl.col("score") / pl.col("total"))
+    named = _named(strongest, by=by, names=names)
     pair = pl.struct("name", "score").alias("ranking")
     return named.with_columns(USER.set_sorted()).group_by("user", maintain_order=True).agg(pair)
 
@@ -35,6 +49,8 @@ def _number_of_pair(by: str) -> pl.Expr:
 
 
 def _named(codes: pl.DataFrame, *, by: str, names: pl.DataFrame) -> pl.DataFrame:
+    if codes.schema[by] == pl.String:
+        return codes.with_columns(pl.col(by).alias("name"))
     words = names.filter(pl.col("kind").cast(pl.String) == by).select(pl.col("code").alias(by), name="value")
     named = codes.join(words, on=by, how="left", maintain_order="left")
     nameless = named.filter(pl.col("name").is_null())[by]

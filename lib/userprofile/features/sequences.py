@@ -24,7 +24,9 @@ def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: 
     if length < 1:
         raise UsageError("a sequence needs a length", expected="at least 1 event", received=str(length))
     ordered = (
-        in_time_order(events).lazy().select("user_id", "event_time", *(pl.col(name).fill_null(0) for name in CODES))
+        in_time_order(events)
+        .lazy()
+        .select("user_id", "event_time", "known_at", *(pl.col(name).fill_null(0) for name in CODES))
     )
     dated = [_as_of_rows(ordered, as_of=as_of, length=length) for as_of in as_ofs]
     if not dated:
@@ -35,7 +37,7 @@ def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: 
 
 def _as_of_rows(ordered: pl.LazyFrame, *, as_of: AsOf, length: int) -> pl.LazyFrame:
     time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
-    known = ordered.filter(time < instant).with_columns(user=pl.col("user_id").rle_id().set_sorted())
+    known = ordered.filter(as_of.knows()).with_columns(user=pl.col("user_id").rle_id().set_sorted())
     age_days = ((instant - time).to_physical() / MICROSECONDS_A_DAY).cast(pl.Float32).alias("age_days")
     last = (
         known.with_columns(age_days)

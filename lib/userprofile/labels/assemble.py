@@ -34,7 +34,7 @@ def labels_per_user(
         _require_mature(as_of, label_window, log_end)
     labels = [purchase(), spend(), next_categories(category_level), next_item()]
     ordered = in_time_order(events)
-    first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("event_time").first())
+    first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("known_at").min())
     bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])
     dated = [_as_of_rows(first_seen, bought, as_of=as_of, window=label_window, labels=labels) for as_of in as_ofs]
     if not dated:
@@ -47,8 +47,7 @@ def _as_of_rows(
     first_seen: pl.DataFrame, bought: pl.DataFrame, *, as_of: AsOf, window: LabelWindow, labels: Sequence[Label]
 ) -> pl.DataFrame:
     time = pl.col("event_time")
-    known = first_seen.filter(time < pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC")))
-    known = known.select("user_id", pl.lit(as_of.date).alias("as_of_date"))
+    known = first_seen.filter(as_of.knows()).select("user_id", pl.lit(as_of.date).alias("as_of_date"))
     inside = bought.filter(window.holds(as_of, time)).group_by("user_id", maintain_order=True)
     labelled = inside.agg(pl.lit(True).alias("did_buy"), *(label.expr.alias(label.name) for label in labels))
     rows = known.join(labelled, on="user_id", how="left", maintain_order="left")

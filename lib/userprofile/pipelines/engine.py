@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
+from userprofile.events.price_bands import price_band_names
 from userprofile.events.user_events import item_codes, user_events
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import catalogue, user_features_schema
@@ -88,18 +89,23 @@ def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFram
     """The log as UserEvents; without bots for anything that is learnt from."""
     items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    settings = run.config.build_features
     silver = run.store.read(events, SilverEvents)
     if not with_bots:
         # By user: events taken in before a user was known for a bot carry no flag.
         bots = silver.where("is_bot").select("user_id").distinct()
         silver = silver.join(F.broadcast(bots), "user_id", "left_anti")
-    return user_events(silver, item_codes(items, codes))
+    coded_items = item_codes(items, codes, attributes=settings.item_attributes)
+    return user_events(silver, coded_items, codes, arrival_lag=settings.arrival_lag)
 
 
 def names_of_codes(run: Run) -> pl.DataFrame:
-    """The words behind category and brand codes, small enough to travel to every worker."""
+    """The words behind the codes that features rank, small enough to travel to every worker."""
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    return pl.from_arrow(codes.where("kind != 'item'").toArrow())  # type: ignore[return-value]
+    attributes = [f"attribute_{name}" for name in run.config.build_features.item_attributes]
+    travelling = (F.col("kind") != "item") & (~F.col("kind").startswith("attribute_") | F.col("kind").isin(attributes))
+    names = pl.DataFrame(codes.where(travelling).toArrow())
+    return pl.concat([names, price_band_names(run.config.source.minor_units)])
 
 
 def user_rows(run: Run, coded: DataFrame, engine: Engine, *, events: int) -> DataFrame:

@@ -57,8 +57,10 @@ def rfm_quantiles(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
     """
     bought = events.where(F.col("action") == ACTION_CODE[Action.PURCHASE]).repartition("user_id")
     order = F.coalesce("order", F.xxhash64("event_time")).alias("order_key")
-    times = bought.groupBy("user_id", order, "event_time").agg(F.sum("amount").alias("amount"))
-    starts = F.col("event_time") == F.min("event_time").over(Window.partitionBy("user_id", "order_key"))
+    times = bought.groupBy("user_id", order, "known_at").agg(
+        F.sum("amount").alias("amount"), F.max("event_time").alias("event_time")
+    )
+    starts = F.col("known_at") == F.min("known_at").over(Window.partitionBy("user_id", "order_key"))
     orders = times.withColumn("starts_order", starts)
     per_user = orders.groupBy("user_id").agg(
         *(value for place, as_of in enumerate(as_ofs) for value in _values(place, as_of))
@@ -98,7 +100,7 @@ def _long(quantiles: DataFrame, as_ofs: Sequence[AsOf]) -> DataFrame:
 
 
 def _known(as_of: AsOf) -> Column:
-    return F.col("event_time") < F.lit(as_of.instant)
+    return F.col("known_at") < F.lit(as_of.instant)
 
 
 def _per_date(values: DataFrame, statistic: str, as_ofs: Sequence[AsOf]) -> DataFrame:

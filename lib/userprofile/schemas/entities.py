@@ -54,6 +54,6 @@ class SilverUsers(dy.Schema):
 class SilverCodes(dy.Schema):
     """silver.codes: the integer that stands for a word. A code once given is never changed or given again."""
 
-    kind = dy.Enum(["item", "category_1", "category_2", "category_3", "brand"], primary_key=True)
+    kind = dy.String(primary_key=True)  # item, category_<level>, brand, colour, channel, attribute_<name>
     value = dy.String(primary_key=True)  # a category's value is its path down to that level, joined by " / "
     code = dy.Int32(nullable=False, min=1)

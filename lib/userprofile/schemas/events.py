@@ -78,11 +78,13 @@ class QuarantineEvents(dy.Schema):
 class UserEvents(dy.Schema):
     """What reaches a per-user function: whole users, codes instead of words (silver.codes has the words).
 
-    `order`, `session` and `coupon` are 64-bit hashes, only good for equality. Not a table.
+    `order`, `session`, `coupon` and `device` are 64-bit hashes, only good for equality. Further columns are codes of
+    item attributes, `attribute_<name>`, as configured. Not a table.
     """
 
     user_id = dy.String(nullable=False)
     event_time = utc()
+    known_at = utc()  # from when on a feature may rest on it: events/user_events.py
     event_order = dy.Int64(nullable=False)
     action = dy.Int8(nullable=False)  # columns.ACTION_CODE
     item = dy.Int32(nullable=True)
@@ -90,9 +92,18 @@ class UserEvents(dy.Schema):
     category_2 = dy.Int32(nullable=True)
     category_3 = dy.Int32(nullable=True)
     brand = dy.Int32(nullable=True)
+    colour = dy.Int32(nullable=True)
     quantity = dy.Int64(nullable=True)
+    price = dy.Int64(nullable=True)  # of one unit
+    price_band = dy.Int8(nullable=True)  # events/price_bands.py
     amount = dy.Int64(nullable=True)
     discount = dy.Int64(nullable=True)
     order = dy.Int64(nullable=True)
     session = dy.Int64(nullable=True)
     coupon = dy.Int64(nullable=True)
+    device = dy.Int64(nullable=True)
+    channel = dy.Int32(nullable=True)
+    query = dy.String(nullable=True)  # the search term, lower case, single spaces
+    rating = dy.Float64(nullable=True)
+    sentiment = dy.Float64(nullable=True)
+    dwell_seconds = dy.Float64(nullable=True)
