@@ -5,8 +5,8 @@ PYTHON := .venv/bin/python
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
-JOBS := run ingest_events refine_events build_features build_training_set train_model infer_profiles build_report \
-	replay_quarantine pseudonym generate_demo_shop
+JOBS := run ingest_events refine_events build_features backfill build_training_set audit_features select_features \
+	train_model infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -15,12 +15,12 @@ each = $(foreach word,$($(1)),--$(2) '$(word)')
 switch = $(if $(filter-out 0,$($(1))),--$(2))
 flags = $(strip $(call one,SOURCE,source) \
 	$(foreach word,$(INPUT),$(foreach file,$(or $(wildcard $(word)),$(word)),--input '$(file)')) \
-	$(call one,AS_OF,as-of) $(call one,MASTER,master) \
+	$(call one,AS_OF,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint cluster-up cluster-down bench-path clean $(JOBS)
+.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -36,11 +36,15 @@ help: ## list targets and variables
 run: ## the whole path: raw log to profiles and the page
 ingest_events: ## raw files to bronze
 refine_events: ## bronze to silver; what is refused goes to quarantine
-build_features: ## silver to features and sequences per user, as of a date
+build_features: ## silver to features and sequences per user, as of one date or several
+backfill: ## the same as of every day of a span; begun again, it goes on where it stopped
 build_training_set: ## features and labels of several as-of dates
+audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks
+select_features: ## the features worth training on; SET=train_model.features=selected trains on them
 train_model: ## train on a pinned version of the training set
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
+build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
 generate_demo_shop: SOURCE = demo_shop
@@ -77,6 +81,14 @@ cluster-down: ## stop it
 bench-path: install ## measure ingest to profiles on the demo shop at two sizes
 	@$(PYTHON) tests/bench/path.py
 
+bench-features: install .venv/.bench ## measure the feature engine against DuckDB and PySpark SQL; an hour, SMALL=1 minutes
+	@$(PYTHON) tests/bench/features.py
+
+# What benchmarks compare with is no part of an installation.
+.venv/.bench: .venv/.installed
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[bench]"
+	@touch $@
+
 clean: ## remove what can be made again, .venv included; tables, models and keys stay
 	rm -rf .venv build report lib/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find lib jobs tests -name __pycache__ -type d -exec rm -rf {} +
@@ -85,7 +97,9 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@ Variables
 #@   SOURCE=name|file.yaml   the log and its mapping: a name in conf/sources, or a file; default complete_journey
 #@   INPUT="file ..."        the log's files, where the mapping does not name them
-#@   AS_OF=2017-11-01        the date profiles speak of; default: the mapping's, else the end of the log
+#@   AS_OF=2017-11-01        the date profiles speak of; default: the mapping's, else the end of the log;
+#@                           of build_features also several: AS_OF=2017-12-01,2017-11-01
+#@   FROM= TO=               the span of a backfill, both dates included
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop
 #@   WAREHOUSE=folder        where tables are kept

@@ -1,4 +1,4 @@
-"""silver.events -> gold.user_features and gold.user_sequences as of a date."""
+"""silver.events -> gold.user_features and gold.user_sequences as of one date or several."""
 
 import sys
 from pathlib import Path

@@ -54,6 +54,9 @@ SMALL_FORMS = {
     'make build_report CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"': (
         f'make build_report {SHOP} CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"'
     ),
+    "make build_features build_catalogue CONF=my_features.yaml": (
+        f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
+    ),
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",
     "make bench-path": "make --dry-run bench-path",
@@ -176,6 +179,8 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout) -> None
     assert profiles["purchase_probability"].null_count == 3
     names = next(output for command, output in said.items() if "make pseudonym" in command).split()
     assert sorted(names) == sorted(profiles["user_id"].to_pylist())
+    catalogue = copy.root / "report" / Path(SHOP_TABLES).name / "catalogue.md"
+    assert "weekend_purchases_90d" in catalogue.read_text()
     page = copy.root / "pages" / Path(SHOP_TABLES).name / "index.html"
     assert page.read_text().count("<article") == 12
 

@@ -120,20 +120,14 @@ def test_without_a_mature_date_there_is_none():
     assert len(chosen(history=31 * DAY)) == 1
 
 
-def test_a_log_that_ends_earlier_matures_earlier():
-    end = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
-    assert LabelWindow(2 * DAY, 28 * DAY).end(chosen(log_end=end)[-1].as_of) <= end
+def test_an_embargo_lies_between_splits_only():
+    days = [one.as_of.date for one in chosen(embargo=28 * DAY, count=4, zone="UTC")]
+    assert [later - earlier for earlier, later in pairwise(days)] == [30 * DAY, 58 * DAY, 58 * DAY]
 
 
-def test_a_smaller_stride_is_taken_when_asked_for():
-    days = [one.as_of.date for one in chosen(stride=7 * DAY, count=3)]
-    assert [later - earlier for earlier, later in pairwise(days)] == [7 * DAY, 7 * DAY]
-
-
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"stride": 0 * DAY}])
-def test_impossible_choices_are_refused(wrong):
+def test_no_dates_at_all_cannot_be_asked_for():
     with pytest.raises(UsageError):
-        chosen(**wrong)
+        chosen(count=0)
 
 
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.integers(0, 3)), max_size=12)

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from userprofile.errors import UsageError
 Split = Literal["train", "validation", "test"]
 
 DAY = timedelta(days=1)
+MICROSECONDS_A_DAY = 86_400_000_000
 ORDER = ("user_id", "event_time", "event_order")
 
 
@@ -132,22 +133,21 @@ def split_dates(
     count: int,
     timezone: str,
     log_start: datetime,
-    log_end: datetime | None = None,
-    stride: timedelta | None = None,
+    embargo: timedelta = timedelta(0),
 ) -> list[TrainingDate]:
     """The latest `count` as-of dates, at most, whose labels are known when scoring; oldest first.
 
-    Label windows end by `scoring` (and by `log_end`, where given); each date has at least a day of history. Dates are
-    midnights of the time zone, at least `stride` apart: by default gap + horizon, so that no label window of one date
-    reaches into the next date's; a smaller stride lets them overlap and must be asked for. The latest date tests, the
-    one before validates, the rest train. Two dates train and test, with nothing to validate on; one date only trains;
-    without any the list is empty. Raises UsageError where count < 1 or stride is not positive.
+    Label windows end by `scoring`; each date has at least a day of history. Dates are midnights of the time zone, at
+    least gap + horizon apart, so that no label window of one date reaches into the next date's; and by `embargo` more
+    where one split ends and the next begins. The latest date tests, the one before validates, the rest train. Two dates
+    train and test, with nothing to validate on; one date only trains; without any the list is empty.
+    Raises UsageError where count < 1.
     """
-    step = label_window.length if stride is None else stride
-    if count < 1 or step <= timedelta(0):
-        raise UsageError("no dates can be chosen", expected="count >= 1, stride > 0", received=f"{count}, {step}")
-    known_until = min(scoring.instant, log_end or scoring.instant)
-    dates = _walk_back(known_until - label_window.length, step=step, timezone=timezone, earliest=log_start + DAY)
+    if count < 1:
+        raise UsageError("no dates can be chosen", expected="count >= 1", received=str(count))
+    steps = chain([label_window.length + embargo] * 2, repeat(label_window.length))
+    latest = scoring.instant - label_window.length
+    dates = _walk_back(latest, steps=steps, timezone=timezone, earliest=log_start + DAY)
     latest_first = list(islice(dates, count))
     splits = _splits(len(latest_first))
     return [TrainingDate(as_of, split) for as_of, split in zip(latest_first, splits, strict=True)][::-1]
@@ -170,11 +170,11 @@ def _is_in_time_order(events: pl.DataFrame) -> bool:
     return bool(events.select(((user > user.shift()) | (same_user & later)).all()).item())
 
 
-def _walk_back(instant: datetime, *, step: timedelta, timezone: str, earliest: datetime) -> Iterator[AsOf]:
+def _walk_back(instant: datetime, *, steps: Iterator[timedelta], timezone: str, earliest: datetime) -> Iterator[AsOf]:
     as_of = AsOf.last_before(instant, timezone)
     while as_of.instant >= earliest:
         yield as_of
-        as_of = AsOf.last_before(as_of.instant - step, timezone)
+        as_of = AsOf.last_before(as_of.instant - next(steps), timezone)
 
 
 def _splits(dates: int) -> list[Split]:

@@ -65,7 +65,7 @@ def _an_event(rng: random.Random, number: int, as_ofs: list[AsOf]) -> Row:
         "discount": rng.choice([None, 0, rng.randint(1, 300)]),
         "order": rng.choice([None, rng.randint(1, 6)]),
         "session": None,
-        "coupon": None,
+        "coupon": rng.choice([None, None, 1, 2, 3]),
         **_details(rng),
     }
 
@@ -76,7 +76,7 @@ def _details(rng: random.Random) -> Row:
     return {
         "colour": rng.choice([None, 1, 2, 3]),
         "price": price,
-        "price_band": price and rng.randint(1, 12),
+        "price_band": None if price is None else rng.randint(1, 12),
         "device": rng.choice([None, 1, 2]),
         "channel": rng.choice([None, 1, 2, 3]),
         "query": rng.choice([None, "phone", "red shoe", "tea"]),
@@ -121,6 +121,14 @@ def statistics(as_ofs: list[AsOf]) -> pl.DataFrame:
         for as_of in as_ofs
         for name, values in thresholds.items()
         for key, value in zip(("0.2", "0.4", "0.6", "0.8"), values, strict=True)
+    ]
+    shares = {"action_share": {action: 1 / len(ACTIONS) for action in ACTIONS}}
+    shares |= {"category_1_price_median": {"1": 900.0, "3": 1_500.0}}
+    rows += [
+        {"as_of_date": as_of.date, "statistic": name, "key": key, "value": value}
+        for as_of in as_ofs
+        for name, values in shares.items()
+        for key, value in values.items()
     ]
     return PopulationStatistics.validate(pl.DataFrame(rows), cast=True)
 

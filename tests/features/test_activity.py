@@ -10,7 +10,8 @@ DAY = dt.timedelta(days=1)
 
 
 def oracle(history, as_of):
-    values = {"tenure_days": (as_of.instant - history[0]["event_time"]) / DAY}
+    first, last = history[0]["event_time"], history[-1]["event_time"]
+    values = {"tenure_days": (as_of.instant - first) / DAY, "first_seen": first, "last_seen": last}
     for level in (1, 2, 3):
         codes = {event[f"category_{level}"] for event in history} - {None}
         values[f"distinct_category_{level}_all"] = len(codes)

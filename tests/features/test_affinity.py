@@ -26,14 +26,17 @@ def shares(history, as_of, kind):
     return [(f"{kind} / {code}", scores[code] / total) for code in ranked]
 
 
-def oracle(history, as_of):
-    return {
-        f"{kind}_affinity": [
-            {"name": name, "score": pytest.approx(score, rel=1e-9)}
-            for name, score in shares(history, as_of, kind)[:TOP]
-        ]
-        for kind in KINDS
-    }
+def oracle_of(*kinds):
+    def oracle(history, as_of):
+        return {
+            f"{kind}_affinity": [
+                {"name": name, "score": pytest.approx(score, rel=1e-9)}
+                for name, score in shares(history, as_of, kind)[:TOP]
+            ]
+            for kind in kinds
+        }
+
+    return oracle
 
 
 def run(events, as_ofs, names, **changes):
@@ -47,7 +50,27 @@ NO_STATISTICS = pl.DataFrame(
 
 
 def test_affinities_agree_with_plain_python(agrees):
-    agrees(affinity(half_life_days=HALF_LIFE, top=TOP), oracle)
+    agrees(affinity(half_life_days=HALF_LIFE, top=TOP), oracle_of(*KINDS))
+
+
+def test_affinities_to_other_kinds_agree_with_plain_python(agrees):
+    chosen = affinity(half_life_days=HALF_LIFE, top=TOP, kinds=["colour"], attributes=["style"])
+    agrees(chosen, oracle_of("colour", "attribute_style"))
+
+
+def test_affinities_to_price_bands_agree_with_plain_python(random_log, history_of, as_ofs, names):
+    events = random_log(1).with_columns(pl.col("price_band").replace(0, 1))
+    for row in run(events, as_ofs[:1], names, kinds=["price_band"]).to_dicts():
+        history = history_of(events, row["user_id"], as_ofs[0])
+        assert row["price_band_affinity"] == oracle_of("price_band")(history, as_ofs[0])["price_band_affinity"]
+
+
+def test_only_the_kinds_asked_for_are_there():
+    chosen = affinity(half_life_days=HALF_LIFE, top=TOP, kinds=["colour"], attributes=["material"])
+    assert [(feature.name, feature.by) for feature in chosen] == [
+        ("colour_affinity", "colour"),
+        ("attribute_material_affinity", "attribute_material"),
+    ]
 
 
 def test_shares_of_all_values_sum_to_one_and_the_cut_keeps_them(random_log, as_ofs, names):
@@ -70,7 +93,9 @@ def test_the_smaller_code_stands_first_among_equals(random_log, as_ofs, names):
 
 
 def test_ancient_events_still_have_shares(random_log, as_ofs, names):
-    rows = run(random_log(1), as_ofs, names, half_life_days=1e-4)
+    usual, rows = (run(random_log(1), as_ofs, names, half_life_days=days) for days in (30.0, 1e-4))
+    lengths = pl.col("brand_affinity").list.len()
+    assert rows.select(lengths > 0).equals(usual.select(lengths > 0))
     scores = rows["brand_affinity"].list.eval(pl.element().struct.field("score")).list.first().drop_nulls()
     assert scores.is_finite().all()
     assert (scores > 0).all()

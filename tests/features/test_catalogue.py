@@ -11,15 +11,16 @@ from userprofile.features.entries import Catalogue, Helper, Key
 from userprofile.features.frequency import frequency
 from userprofile.features.recency import recency
 from userprofile.schemas.gold import PerUser
-from userprofile.windows import ALL_HISTORY, Window
+from userprofile.windows import Window
 
 CATALOGUE = catalogue(timezone="Europe/London")
 
 
 def test_the_families_are_all_there():
     families = {feature.family for feature in CATALOGUE.features}
-    assert families == {"activity", "recency", "frequency", "monetary", "rfm", "affinity"}
-    assert len(CATALOGUE.names) >= 90
+    behaviour = {"activity", "recency", "frequency", "funnel", "transition", "needs", "risk"}
+    assert families == behaviour | {"monetary", "rfm", "btyd", "affinity", "concentration", "repurchase"}
+    assert len(CATALOGUE.names) >= 200
 
 
 def test_every_entry_can_be_read():
@@ -42,8 +43,8 @@ def test_a_name_of_the_key_is_refused():
 
 
 def test_a_window_given_twice_counts_once():
-    twice = catalogue(timezone="UTC", windows=[Window(7), Window(7), ALL_HISTORY])
-    assert [window.name for window in twice.windows()] == ["7d", "all"]
+    twice, once = (catalogue(timezone="UTC", windows=windows) for windows in ([Window(7)] * 2, [Window(7)]))
+    assert twice.names == once.names
 
 
 @pytest.mark.parametrize("kind", ["helpers", "keys"])
@@ -67,10 +68,13 @@ def test_the_schema_is_the_key_and_the_entries():
 
 def test_dense_names_are_the_numbers():
     names = dense_names(CATALOGUE)
-    assert set(CATALOGUE.names) - set(names) == {
+    kinds = ("category_1", "category_2", "category_3", "brand", "colour", "price_band", "searched_category")
+    words = {
         "rfm_segment",
-        "category_1_affinity",
-        "category_2_affinity",
-        "category_3_affinity",
-        "brand_affinity",
+        "last_action",
+        "channel_shares",
+        "due_next",
+        "top_queries",
+        *(f"{k}_affinity" for k in kinds),
     }
+    assert set(CATALOGUE.names) - set(names) == words | {"first_seen", "last_seen"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from userprofile.features.catalogue import catalogue
-from userprofile.features.documentation import HEADINGS, catalogue_markdown, catalogue_table
+from userprofile.features.documentation import HEADINGS, catalogue_markdown, catalogue_table, markdown_table
 
 CATALOGUE = catalogue(timezone="Europe/London")
 
@@ -36,3 +36,7 @@ def test_the_page_in_docs_is_the_catalogue_s(checkout):
     page = (checkout / "docs" / "features.md").read_text()
     text = catalogue_markdown(catalogue(timezone="UTC"))
     assert text in page, "write it anew: python -m userprofile.features.documentation > docs/features.md"
+
+
+def test_a_table_keeps_bars_and_line_breaks_inside_their_cells():
+    assert markdown_table([{"a": "x|y", "b": "1\n2"}]) == "| a | b |\n| --- | --- |\n| x\\|y | 1 2 |\n"

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from userprofile.schemas.events import UserEvents
-from userprofile.windows import AsOf, LabelWindow
+from userprofile.windows import AsOf, LabelWindow, Window
 
 ONE = dt.timedelta(microseconds=1)
 DAY = dt.timedelta(days=1)
@@ -105,7 +105,9 @@ def agrees(random_log, bought_of, as_ofs, label_window, log_end):
     def check(name: str, oracle: Callable[[list[dict[str, Any]]], Any]) -> None:
         for seed in range(8):
             events = random_log(seed)
-            rows = labels_per_user(events, as_ofs=as_ofs, label_window=label_window, category_level=1, log_end=log_end)
+            rows = labels_per_user(
+                events, as_ofs=as_ofs, label_window=label_window, category_level=1, active=Window(20), log_end=log_end
+            )
             for row in rows.to_dicts():
                 as_of = next(as_of for as_of in as_ofs if as_of.date == row["as_of_date"])
                 assert row[name] == oracle(bought_of(events, row["user_id"], as_of)), (seed, row)

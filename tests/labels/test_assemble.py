@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from userprofile.columns import ACTION_CODE
 from userprofile.errors import UsageError
 from userprofile.labels.assemble import labels_per_user
 from userprofile.schemas.gold import Labels
+from userprofile.windows import Window
 
+PURCHASE = ACTION_CODE["purchase"]
 ONE, DAY = dt.timedelta(microseconds=1), dt.timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
 def labels(as_ofs, label_window, log_end):
     def run(events, dates=as_ofs, end=log_end):
-        return labels_per_user(events, as_ofs=dates, label_window=label_window, category_level=1, log_end=end)
+        return labels_per_user(
+            events, as_ofs=dates, label_window=label_window, category_level=1, active=Window(20), log_end=end
+        )
 
     return run
 
@@ -52,6 +57,11 @@ def test_the_window_is_half_open(labels, event, frame, as_ofs, after_as_of, labe
         "label_spend": 7 * label,
         "label_next_categories": [],
         "label_next_item": 3 if label else None,
+        "label_next_items": [3] if label else [],
+        "label_next_action": PURCHASE if label else None,
+        "label_churn": None,
+        "label_days_to_purchase": after_as_of / DAY if label else None,
+        "label_is_censored": not label,
     }
 
 
@@ -77,7 +87,7 @@ def test_nothing_outside_the_window_and_no_order_of_rows_matters(
         ~label_window.holds(as_of, pl.col("event_time")), pl.col("user_id").is_in(known.to_list())
     )
     mixed = pl.concat([events, noise]).sample(fraction=1, shuffle=True, seed=shuffle)
-    assert labels(mixed, [as_of]).equals(labels(events, [as_of]))
+    assert labels(mixed, [as_of]).drop("label_churn").equals(labels(events, [as_of]).drop("label_churn"))
 
 
 def test_a_date_that_is_not_mature_is_refused(labels, random_log, as_ofs):
@@ -94,4 +104,5 @@ def test_no_events_are_no_rows(labels, random_log):
 
 def test_nobody_buys_anything(labels, random_log, event, frame, as_ofs):
     rows = labels(frame([event(as_ofs[0].instant - DAY, action=0)]), as_ofs)
-    assert rows.select(pl.all().exclude("user_id", "as_of_date")).rows() == [(0, 0, [], None)] * 2
+    nothing = (0, 0, [], None, [], None, None, None, True)
+    assert rows.select(pl.all().exclude("user_id", "as_of_date")).rows() == [nothing] * 2

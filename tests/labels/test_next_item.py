@@ -17,3 +17,7 @@ def test_next_categories_agree_with_plain_python(agrees):
 def test_a_level_that_does_not_exist_is_refused():
     with pytest.raises(UsageError, match="no such category level"):
         next_categories(4)
+
+
+def test_the_next_items_agree_with_plain_python(agrees):
+    agrees("label_next_items", lambda bought: sorted({event["item"] for event in bought} - {None}))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +14,29 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.job import Pipeline, run_job
+from userprofile.pipelines.refine_events import refine_events
 
 CONF = Path(__file__).parents[2] / "conf"
+MAPPING = """
+timezone: UTC
+currency: EUR
+gap: 0d
+horizon: 7d
+settings: {refine_events: {max_quarantined_share: 0.5}}
+events:
+  columns:
+    user_id: who
+    item_id: what
+    action: did
+    event_time: {sql: at, pattern: yyyy-MM-dd HH:mm}
+    price: cost
+"""
+HEADER = "who,what,did,at,cost\n"
+GOOD = (
+    HEADER + "ann,i1,view,2024-01-01 10:00,1.00\nbob,i1,purchase,2024-01-02 11:00,2.50\nann,i2,view,2024-01-20 09:00,\n"
+)
 
 
 @dataclass(frozen=True)
@@ -26,16 +49,75 @@ class Ended:
     errors: str
 
 
+def run_below(folder: Path, name: str, pipeline: Pipeline, *arguments: str) -> int:
+    """A job, all that it writes below the folder."""
+    folders = [f"{part}={folder / part}" for part in ("warehouse", "models", "report", "build")]
+    key = f"pseudonym_key={folder / 'secrets' / 'pseudonym.key'}"
+    return run_job(name, pipeline, conf_folder=CONF, arguments=[*arguments, "--set", *folders, key])
+
+
 @pytest.fixture
 def job(spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Runs a pipeline with command-line arguments, all that it writes below tmp_path."""
 
     def run(name: str, pipeline: Pipeline, *arguments: str) -> Ended:
-        folders = [f"{part}={tmp_path / part}" for part in ("warehouse", "models", "report", "build")]
-        key = f"pseudonym_key={tmp_path / 'secrets' / 'pseudonym.key'}"
         capsys.readouterr()
-        code = run_job(name, pipeline, conf_folder=CONF, arguments=[*arguments, "--set", *folders, key])
+        code = run_below(tmp_path, name, pipeline, *arguments)
         printed = capsys.readouterr()
         return Ended(code, json.loads(printed.out.splitlines()[-1]), printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> str:
+    """The mapping file of a small log."""
+    path = tmp_path / "my_shop.yaml"
+    path.write_text(MAPPING)
+    return str(path)
+
+
+@pytest.fixture
+def header() -> str:
+    """The first line of a file of the log."""
+    return HEADER
+
+
+@pytest.fixture
+def good() -> str:
+    """Three good rows, header included."""
+    return GOOD
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Callable[..., str]:
+    """Writes a file of the log."""
+
+    def write(text: str, name: str = "log.csv") -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def refined_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the warehouse of three good rows, ingested and refined."""
+    folder = tmp_path_factory.mktemp("refined")
+    source, rows = folder / "my_shop.yaml", folder / "log.csv"
+    source.write_text(MAPPING)
+    rows.write_text(GOOD)
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_below(folder, "ingest_events", ingest_events, "--source", str(source), "--input", str(rows))
+        run_below(folder, "refine_events", refine_events, "--source", str(source))
+    return folder
+
+
+@pytest.fixture
+def refined(refined_once: Path, mapping: str, tmp_path: Path) -> str:
+    """The mapping of a log whose three good rows are refined already, in a warehouse of the test's own."""
+    for part in ("warehouse", "secrets"):
+        shutil.copytree(refined_once / part, tmp_path / part)
+    shutil.copy(refined_once / "log.csv", tmp_path)
+    return mapping

@@ -131,6 +131,7 @@ class SourceMapping(Section):
     as_of: date | None = None  # none: the day after the last event
     gap: Duration
     horizon: Horizon
+    text_language: Literal["en"] | None = None  # in which texts of events are read for their sentiment
     default_consent: list[str] = Field(default_factory=list)
     row_without_user: Literal["count_and_drop", "quarantine"] = "quarantine"
     exact_repeats: Literal["real", "duplicates"] = "duplicates"

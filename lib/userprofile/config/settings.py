@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
 
 from userprofile.config.mapping import SourceMapping
-from userprofile.config.values import Duration, Section
+from userprofile.config.values import Duration, Horizon, Section
+from userprofile.features.own import FeatureFile
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+OwnFeatures = Annotated[FeatureFile, BeforeValidator(FeatureFile.read), PlainSerializer(str)]
 
 
 class SparkSettings(Section):
@@ -40,12 +42,21 @@ class BuildFeatures(Section):
     """The feature engine."""
 
     windows_days: Annotated[list[Count], Field(min_length=1)]
+    session_gap: Horizon
     affinity_half_life_days: Positive
     affinity_top: Count
     item_attributes: list[str]
     arrival_lag: Duration
     sequence_length: Count
     events_per_partition: Count
+    own_features: list[OwnFeatures]
+
+
+class Backfill(Section):
+    """Which dates of a span get features, and how many in one pass."""
+
+    every: Duration
+    dates_per_pass: Count
 
 
 class BuildTrainingSet(Section):
@@ -53,6 +64,28 @@ class BuildTrainingSet(Section):
 
     as_of_dates: Count
     category_level: Annotated[int, Field(ge=1, le=3)]
+    churn_active_days: Count
+    embargo: bool
+    test_users_share: Annotated[float, Field(ge=0, lt=1)]
+
+
+class AuditFeatures(Section):
+    """The report on leaks and drift."""
+
+    pairs: Count
+    events_per_user: Count
+    examples: Count
+    too_good_auc: Annotated[float, Field(ge=0.5, le=1)]
+    seed: int
+
+
+class SelectFeatures(Section):
+    """Which dense features are worth training on."""
+
+    examples: Count
+    correlation: Annotated[float, Field(gt=0, le=1)]
+    permutations: Count
+    seed: int
 
 
 class Network(Section):
@@ -70,6 +103,7 @@ class Network(Section):
 class TrainModel(Section):
     """The distributed training."""
 
+    features: Literal["all", "selected"]
     processes: Count
     shards: Count
     threads_per_process: Count
@@ -79,6 +113,7 @@ class TrainModel(Section):
     weight_decay: Annotated[float, Field(ge=0)]
     patience: Count
     seed: int
+    sequence_length: Count
     item_vocabulary: Count
     label_categories: Count
     timeout: Duration
@@ -96,6 +131,12 @@ class InferProfiles(Section):
     """Scoring."""
 
     users_per_partition: Count
+
+
+class BuildCatalogue(Section):
+    """The page of all features."""
+
+    users: Count
 
 
 class BuildReport(Section):
@@ -126,9 +167,13 @@ class Config(Section):
     spark: SparkSettings
     refine_events: RefineEvents
     build_features: BuildFeatures
+    backfill: Backfill
     build_training_set: BuildTrainingSet
+    audit_features: AuditFeatures
+    select_features: SelectFeatures
     train_model: TrainModel
     infer_profiles: InferProfiles
     build_report: BuildReport
+    build_catalogue: BuildCatalogue
     demo_shop: DemoShop
     source: SourceMapping

@@ -1,4 +1,4 @@
-"""How present: active days, tenure, and how many different things were touched."""
+"""How present: active days, tenure, first and last seen, and how many different things were touched."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import polars as pl
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.features.entries import NEVER_NULL, Feature, Key
 from userprofile.features.vocabulary import AGE_DAYS, distinct
+from userprofile.schemas.events import utc
 from userprofile.windows import ALL_HISTORY, Window
+
+# What a person does. Being shown something happens to a person: it says nothing of when or how they are present.
 
 
 def activity(windows: Sequence[Window], *, timezone: str) -> Iterator[Feature]:
-    """`active_days_<window>` (calendar days of the time zone), `tenure_days`, `distinct_items_<window>`, and
-    `distinct_category_<level>_all`."""
+    """`active_days_<window>` (calendar days of the time zone), `tenure_days`, `distinct_items_<window>`,
+    `distinct_category_<level>_all`, `first_seen` and `last_seen` (UTC)."""
     yield from _active_days(windows, timezone)
     yield Feature(
         "tenure_days",
@@ -32,6 +35,8 @@ def activity(windows: Sequence[Window], *, timezone: str) -> Iterator[Feature]:
     for level in CATEGORY_LEVELS:
         category = Key(f"category_{level}", pl.col(f"category_{level}"))
         yield _distinct(category, ALL_HISTORY, name=f"distinct_{category.name}_all")
+    yield _seen("first", pl.col("event_time").first())
+    yield _seen("last", pl.col("event_time").last())
 
 
 def _active_days(windows: Sequence[Window], timezone: str) -> Iterator[Feature]:
@@ -61,4 +66,17 @@ def _distinct(key: Key, window: Window, *, name: str) -> Feature:
         says=f"different values of {key.name} in events {window.says}; events without one do not count",
         window=window,
         keys=(key,),
+    )
+
+
+def _seen(which: str, time: pl.Expr) -> Feature:
+    return Feature(
+        f"{which}_seen",
+        family="activity",
+        expr=time,
+        dtype=utc(),
+        unit="UTC time",
+        null="never null: a row needs an event",
+        says=f"time of the {which} event before as_of, of any action",
+        window=ALL_HISTORY,
     )

@@ -1,15 +1,16 @@
-"""What a user leans to: categories at each level, and brands, by acts that fade with time."""
+"""What a user leans to: categories, brands, colours, price bands and other attributes, by acts that fade with time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from userprofile.columns import ACTION_CODE, CATEGORY_LEVELS, Action
 from userprofile.errors import UsageError
 from userprofile.features.entries import Feature, Helper
-from userprofile.features.vocabulary import AGE_DAYS
+from userprofile.features.vocabulary import AGE_DAYS, did
 from userprofile.schemas.gold import scored
 from userprofile.windows import ALL_HISTORY
 
@@ -24,20 +25,33 @@ ACTION_WEIGHTS: dict[str, float] = {
     Action.PURCHASE: 5.0,
 }
 
-# Past this age the weight would leave the range of float64; such events then count alike, and next to nothing.
-OLDEST_IN_HALF_LIVES = 1_000.0
+# Past this age the square of a weight would leave the range of float64; such events then count alike, and next to
+# nothing.
+OLDEST_IN_HALF_LIVES = 500.0
 
-KINDS = (*(f"category_{level}" for level in CATEGORY_LEVELS), "brand")
+KINDS = (*(f"category_{level}" for level in CATEGORY_LEVELS), "brand", "colour", "price_band")
+
+# Of the events of one value, weighed by `weight`: what its share is made of.
+AFFINITY = Helper("affinity", pl.col("affinity_weight").sum())
 
 
 def affinity(
-    *, half_life_days: float, top: int, action_weights: Mapping[str, float] = ACTION_WEIGHTS
+    *,
+    half_life_days: float,
+    top: int,
+    action_weights: Mapping[str, float] = ACTION_WEIGHTS,
+    kinds: Sequence[str] = KINDS,
+    attributes: Sequence[str] = (),
 ) -> Iterator[Feature]:
-    """`category_<level>_affinity` and `brand_affinity`. Raises UsageError for weights or a half-life that cannot be."""
-    _require_possible(half_life_days, top, action_weights)
-    weight = Helper("affinity_weight", _weight(half_life_days, action_weights))
+    """`<kind>_affinity` of columns of UserEvents, and `attribute_<name>_affinity` of configured item attributes.
+
+    Raises UsageError for weights, a half-life or a length that cannot be.
+    """
+    if top < 1:
+        raise UsageError("affinities need a length", expected="top >= 1", received=f"top {top}")
+    affinity_weight = weight(half_life_days, action_weights)
     weights = ", ".join(f"{action} {value:g}" for action, value in action_weights.items())
-    for kind in KINDS:
+    for kind in (*kinds, *(f"attribute_{name}" for name in attributes)):
         yield Feature(
             f"{kind}_affinity",
             family="affinity",
@@ -48,31 +62,38 @@ def affinity(
             says=f"per {kind}: sum of action weight * 2^(-age in days / {half_life_days:g}) over events before as_of, "
             f"divided by the user's total; the {top} strongest, ties by code; weights: {weights}",
             window=ALL_HISTORY,
-            helpers=(weight,),
+            helpers=(affinity_weight,),
             per="ranking",
             by=kind,
-            pairs=(Helper("affinity", pl.col(weight.name).sum()),),
+            pairs=(AFFINITY,),
             top=top,
         )
 
 
-def _weight(half_life_days: float, action_weights: Mapping[str, float]) -> pl.Expr:
-    """0 for actions without a weight."""
-    codes = [ACTION_CODE[action] for action in action_weights]
-    weights = [float(weight) for weight in action_weights.values()]
-    of_action = pl.col("action").replace_strict(codes, weights, default=0.0, return_dtype=pl.Float64)
-    half_lives = (AGE_DAYS / half_life_days).clip(upper_bound=OLDEST_IN_HALF_LIVES)
-    return of_action * pl.lit(2.0).pow(-half_lives)
+def weight(half_life_days: float, action_weights: Mapping[str, float]) -> Helper:
+    """What an event adds to the affinity of its values: 0 for actions without a weight.
+
+    Raises UsageError for weights or a half-life that cannot be.
+    """
+    _require_weights(action_weights)
+    of_action = pl.lit(0.0)
+    for action, value in action_weights.items():
+        of_action = pl.when(did(action)).then(float(value)).otherwise(of_action)
+    return Helper("affinity_weight", of_action * faded(half_life_days))
 
 
-def _require_possible(half_life_days: float, top: int, action_weights: Mapping[str, float]) -> None:
-    if half_life_days <= 0 or top < 1:
+def faded(half_life_days: float) -> pl.Expr:
+    """2^(-age / half-life) per event, in (0, 1). Raises UsageError for a half-life that cannot be."""
+    if half_life_days <= 0:
         raise UsageError(
-            "affinities need a half-life and a length",
-            expected="half_life_days > 0, top >= 1",
-            received=f"half_life_days {half_life_days}, top {top}",
+            "what fades needs a half-life", expected="half_life_days > 0", received=f"half_life_days {half_life_days}"
         )
-    wrong = sorted(action for action, weight in action_weights.items() if action not in ACTION_CODE or weight < 0)
+    half_lives = (AGE_DAYS / half_life_days).clip(upper_bound=OLDEST_IN_HALF_LIVES)
+    return (-math.log(2.0) * half_lives).exp()
+
+
+def _require_weights(action_weights: Mapping[str, float]) -> None:
+    wrong = sorted(action for action, value in action_weights.items() if action not in ACTION_CODE or value < 0)
     if wrong:
         raise UsageError(
             "an action weight cannot be",

@@ -9,9 +9,9 @@ import dataframely as dy
 import polars as pl
 
 from userprofile.features.catalogue import user_features_schema
-from userprofile.features.entries import Catalogue, Feature
+from userprofile.features.entries import Catalogue, Feature, Key
 from userprofile.features.orderings import is_last_of, next_of, rows_by_value
-from userprofile.features.population import with_statistics
+from userprofile.features.population import with_statistics, with_statistics_of_values
 from userprofile.features.ranking import ranked_values, values_per_user
 from userprofile.features.vocabulary import MICROSECONDS_A_DAY
 from userprofile.windows import AsOf, in_time_order
@@ -67,11 +67,12 @@ class _Histories:
 def _histories(events: pl.DataFrame, catalogue: Catalogue) -> _Histories:
     numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
     rows_of = {key.name: rows_by_value(numbered, key) for key in catalogue.sorted_keys()}
-    shared = numbered.with_columns(
+    # A lazy frame computes once what several helpers have in common.
+    shared = numbered.lazy().with_columns(
         *(helper.expr.alias(helper.name) for helper in catalogue.helpers("call")),
         *(next_of(numbered, key, rows_of[key.name]) for key in catalogue.distinct_keys()),
     )
-    return _Histories(numbered, shared, rows_of)
+    return _Histories(numbered, shared.collect(engine="in-memory"), rows_of)
 
 
 def _as_of_rows(
@@ -84,15 +85,26 @@ def _as_of_rows(
         pl.col("user_id").first(), *(feature.expr.alias(feature.name) for feature in of_user)
     )
     rows = rows.with_columns(pl.lit(as_of.date).alias("as_of_date"))
-    for by in catalogue.ranked_columns():
-        together = histories.events.lazy().select(pl.all().gather(histories.rows_of[by]))
-        pairs = {pair.name: pair.expr for pair in catalogue.pairs(by)}
-        read = {by} | {root for expr in pairs.values() for root in expr.meta.root_names()}
-        known = values_per_user(_known_events(together, as_of, catalogue, read=read), by=by, columns=pairs)
-        for feature in catalogue.of_values():
-            if feature.by == by:
-                rows = _with_values(rows, known, feature=feature, names=names)
+    for key in catalogue.value_keys():
+        pairs = _pairs(histories, key, as_of=as_of, catalogue=catalogue, statistics=statistics)
+        of_key = [feature for feature in catalogue.of_values() if feature.by == key.name]
+        rows = _with_values(rows, pairs, features=[feature for feature in of_key if feature.per == "values"])
+        for feature in of_key:
+            if feature.per == "ranking":
+                rows = _with_ranking(rows, pairs, feature=feature, names=names)
     return _with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
+
+
+def _pairs(
+    histories: _Histories, key: Key, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame
+) -> pl.DataFrame:
+    """One row per user and value of the key: the pairs of all features that are by it, and their statistics."""
+    columns = {pair.name: pair.expr for pair in catalogue.pairs(key.name)}
+    read = {root for expr in (key.expr, *columns.values()) for root in expr.meta.root_names()}
+    together = histories.events.lazy().select(pl.all().gather(histories.rows_of[key.name]))
+    known = _known_events(together, as_of, catalogue, read=read).with_columns(key.expr.alias(key.name))
+    pairs = values_per_user(known, by=key.name, columns=columns)
+    return with_statistics_of_values(pairs, statistics, as_of=as_of, by=key.name, wanted=catalogue.statistics(key.name))
 
 
 def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, read: set[str]) -> pl.DataFrame:
@@ -108,17 +120,21 @@ def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, re
     return known.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
 
 
-def _with_values(rows: pl.DataFrame, pairs: pl.DataFrame, *, feature: Feature, names: pl.DataFrame) -> pl.DataFrame:
-    """A ranking, empty where the user has no value; or what `expr` makes of all values, null where there is none."""
-    if feature.per == "ranking":
-        found = ranked_values(
-            pairs, by=feature.by, score=feature.expr, top=feature.top, shares=feature.shares, names=names
-        )
-        found = found.rename({"ranking": feature.name})
-    else:
-        found = pairs.group_by("user", maintain_order=True).agg(feature.expr.alias(feature.name))
-    joined = rows.join(found, on="user", how="left", maintain_order="left")
-    return joined.with_columns(pl.col(feature.name).fill_null([])) if feature.per == "ranking" else joined
+def _with_values(rows: pl.DataFrame, pairs: pl.DataFrame, *, features: Sequence[Feature]) -> pl.DataFrame:
+    """What each `expr` makes of all values of a user; null where there is none."""
+    if not features:
+        return rows
+    found = pairs.group_by("user", maintain_order=True).agg(feature.expr.alias(feature.name) for feature in features)
+    return rows.join(found, on="user", how="left", maintain_order="left")
+
+
+def _with_ranking(rows: pl.DataFrame, pairs: pl.DataFrame, *, feature: Feature, names: pl.DataFrame) -> pl.DataFrame:
+    """The strongest values; empty where the user has none."""
+    ranking = ranked_values(
+        pairs, by=feature.by, score=feature.expr, top=feature.top, shares=feature.shares, names=names
+    )
+    joined = rows.join(ranking.rename({"ranking": feature.name}), on="user", how="left", maintain_order="left")
+    return joined.with_columns(pl.col(feature.name).fill_null([]))
 
 
 def _with_row_features(

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from datetime import timedelta
 
 import dataframely as dy
 
 from userprofile.features.activity import activity
 from userprofile.features.affinity import ACTION_WEIGHTS, affinity
+from userprofile.features.baskets import baskets
+from userprofile.features.btyd import btyd
+from userprofile.features.channels import channels
+from userprofile.features.concentration import concentration
 from userprofile.features.entries import Catalogue, Feature
 from userprofile.features.frequency import frequency
+from userprofile.features.funnel import funnel
 from userprofile.features.monetary import monetary
+from userprofile.features.needs import needs
 from userprofile.features.recency import recency
+from userprofile.features.repurchase import repurchase
 from userprofile.features.rfm import rfm
+from userprofile.features.rhythm import rhythm
+from userprofile.features.risk import risk
+from userprofile.features.sessions import sessions
+from userprofile.features.transition import transition
 from userprofile.schemas.gold import PerUser
 from userprofile.windows import ALL_HISTORY, Window
 
@@ -24,9 +36,11 @@ def catalogue(
     *,
     timezone: str,
     windows: Sequence[Window] = DEFAULT_WINDOWS,
+    session_gap: timedelta = timedelta(minutes=30),
     half_life_days: float = 30.0,
     affinity_top: int = 10,
     action_weights: Mapping[str, float] = ACTION_WEIGHTS,
+    item_attributes: Sequence[str] = (),
     rfm_window: Window = ALL_HISTORY,
     extra: Iterable[Feature] = (),
 ) -> Catalogue:
@@ -37,11 +51,24 @@ def catalogue(
     spans = list(dict.fromkeys([*windows, ALL_HISTORY]))
     return compose(
         activity(spans, timezone=timezone),
+        sessions(spans, session_gap=session_gap),
+        rhythm(spans, timezone=timezone),
+        channels(),
         recency(),
         frequency(spans),
+        funnel(spans),
+        transition(),
         monetary(spans),
+        baskets(),
         rfm(rfm_window),
-        affinity(half_life_days=half_life_days, top=affinity_top, action_weights=action_weights),
+        btyd(timezone=timezone),
+        affinity(
+            half_life_days=half_life_days, top=affinity_top, action_weights=action_weights, attributes=item_attributes
+        ),
+        concentration(half_life_days=half_life_days, action_weights=action_weights),
+        repurchase(),
+        needs(half_life_days=half_life_days, top=affinity_top),
+        risk(timezone=timezone),
         extra,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from userprofile.features.entries import Catalogue
 
 HEADINGS = ("name", "family", "window", "type", "unit", "null", "formula", "source")
@@ -26,9 +28,14 @@ def catalogue_table(catalogue: Catalogue) -> list[dict[str, str]]:
 
 def catalogue_markdown(catalogue: Catalogue) -> str:
     """The same as a Markdown table."""
-    rows = [HEADINGS, tuple("---" for _ in HEADINGS)]
-    rows += [tuple(_cell(row[heading]) for heading in HEADINGS) for row in catalogue_table(catalogue)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown_table(catalogue_table(catalogue))
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """A Markdown table of rows with the same keys; the keys of the first are the headings."""
+    headings = list(rows[0])
+    lines = [headings, ["---"] * len(headings), *([_cell(row[heading]) for heading in headings] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _cell(text: str) -> str:

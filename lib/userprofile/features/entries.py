@@ -33,7 +33,7 @@ class Helper:
 
 @dataclass(frozen=True)
 class Key:
-    """A value per event whose different values are counted: vocabulary.distinct. Null is no value."""
+    """A value per event whose different values are counted (vocabulary.distinct) or looked at (`by`). Null is none."""
 
     name: str
     expr: pl.Expr  # of one event
@@ -46,8 +46,10 @@ class Feature:
     `per` says what `expr` sees, and the column's value:
 
     - "user": the events of one user before the as-of instant, in order; one value.
-    - "values": one row per different value of the column `by` among the user's events, with the columns `pairs`, each
-      computed of the events of that value, in order; one value, null where no event has one.
+    - "values": one row per different value of `by` among the user's events, ascending, with the columns `pairs`, each
+      computed of the events of that value, in order, and the `statistics` of the population about the value, each under
+      its own name, null where the population has none; one value, null where no event has one. `by` is a column, or
+      one of `keys`, whose different values are then not counted besides.
     - "ranking": the same rows, one by one; each value's score. The column lists the `top` values of positive score,
       strongest first; empty where none. With `shares` scores are divided by their sum, those beyond the cut too.
     - "row": the columns of the row so far and the population's statistics (population.statistic).
@@ -67,8 +69,13 @@ class Feature:
     per: Literal["user", "values", "ranking", "row"] = "user"
     by: str = ""
     pairs: tuple[Helper, ...] = ()
+    statistics: tuple[str, ...] = ()  # those whose keys are the values of `by`: for instance category_1_price_median
     top: int = 0
     shares: bool = True
+
+    def value_key(self) -> Key:
+        """What it is `by`."""
+        return next((key for key in self.keys if key.name == self.by), Key(self.by, pl.col(self.by)))
 
 
 Column = TypeVar("Column", Helper, Key)
@@ -99,7 +106,7 @@ class Catalogue:
         return [feature for feature in self.features if feature.per == grain]
 
     def of_values(self) -> list[Feature]:
-        """Those that look at the values of a column `by` one by one."""
+        """Those that look at the values of `by` one by one."""
         return [feature for feature in self.features if feature.by]
 
     def windows(self) -> list[Window]:
@@ -112,19 +119,24 @@ class Catalogue:
 
     def distinct_keys(self) -> list[Key]:
         """What is counted by `distinct`, each once. Raises UsageError when one name stands for two things."""
-        return _each_once(key for feature in self.features for key in feature.keys)
+        return _each_once(key for feature in self.features for key in feature.keys if key.name != feature.by)
 
     def pairs(self, by: str) -> list[Helper]:
         """What is computed per user and value of `by`, each once. Raises UsageError when one name stands for two."""
         return _each_once(pair for feature in self.of_values() if feature.by == by for pair in feature.pairs)
 
-    def ranked_columns(self) -> list[str]:
-        """What features are `by`, each once."""
-        return list(dict.fromkeys(feature.by for feature in self.of_values()))
+    def statistics(self, by: str) -> list[str]:
+        """What the population must tell about values of `by`, each once."""
+        named = (name for feature in self.of_values() if feature.by == by for name in feature.statistics)
+        return list(dict.fromkeys(named))
+
+    def value_keys(self) -> list[Key]:
+        """What features are `by`, each once. Raises UsageError when one name stands for two things."""
+        return _each_once(feature.value_key() for feature in self.of_values())
 
     def sorted_keys(self) -> list[Key]:
-        """By what events must be put together: to count distinct values, or to rank them."""
-        return _each_once([*self.distinct_keys(), *(Key(column, pl.col(column)) for column in self.ranked_columns())])
+        """By what events must be put together: to count distinct values, or to look at them one by one."""
+        return _each_once([*self.distinct_keys(), *self.value_keys()])
 
 
 def _each_once(columns: Iterable[Column]) -> list[Column]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import dataframely as dy
 import polars as pl
@@ -14,10 +15,12 @@ from userprofile.windows import ALL_HISTORY, Window
 AMOUNT, DISCOUNT = pl.col("amount"), pl.col("discount")
 
 ORDER_KEY = Helper("order_key", ORDER.expr, at="call")
+PLACE = Helper("place", pl.int_range(pl.len()), at="call")  # of an event among all of the call
 
 
 def monetary(windows: Sequence[Window]) -> Iterator[Feature]:
-    """`spend_<window>`, `orders_<window>`, `average_order_value_<window>`, `discount_share`, `last_order_amount`."""
+    """`spend_<window>`, `orders_<window>`, `average_order_value_<window>`, `discount_share`, `last_order_amount`, and
+    `spend_trend_<short>_<long>` of each finite window and the next longer one."""
     for window in windows:
         yield _spend(window)
     for window in windows:
@@ -26,12 +29,19 @@ def monetary(windows: Sequence[Window]) -> Iterator[Feature]:
         yield _average_order_value(window)
     yield _discount_share()
     yield _last_order_amount()
+    for short, long in pairwise(sorted({window.days for window in windows if window.days is not None})):
+        yield _spend_trend(short, long)
 
 
 def spent(bought: pl.Expr) -> pl.Expr:
     """Sum of known amounts of the events that `bought` marks; null where it marks some and no amount is known."""
     unknown = bought.any() & ~(bought & AMOUNT.is_not_null()).any()
     return pl.when(~unknown).then(pl.when(bought).then(AMOUNT).sum())
+
+
+# Of the purchases of one order.
+ORDER_VALUE = Helper("basket_value", spent(BOUGHT))
+LAST_PLACE = Helper("last_place_of_order", pl.col(PLACE.name).last())
 
 
 def _spend(window: Window) -> Feature:
@@ -92,16 +102,34 @@ def _discount_share() -> Feature:
 
 
 def _last_order_amount() -> Feature:
-    order = pl.col(ORDER_KEY.name)
-    amounts = AMOUNT.filter(order == order.drop_nulls().last()).drop_nulls()
+    place = pl.col(LAST_PLACE.name)
     return Feature(
         "last_order_amount",
         family="monetary",
-        expr=pl.when(amounts.len() > 0).then(amounts.sum()),
+        expr=pl.col(ORDER_VALUE.name).filter(place == place.max()).first(),
         dtype=dy.Int64(nullable=True),
         unit="minor units",
         null="never bought, or no amount of the last order is known",
         says=f"sum of the known amounts of the order of the last purchase before as_of; {SAME_ORDER}",
         window=ALL_HISTORY,
-        helpers=(ORDER_KEY,),
+        helpers=(PLACE,),
+        keys=(ORDER,),
+        per="values",
+        by=ORDER.name,
+        pairs=(ORDER_VALUE, LAST_PLACE),
+    )
+
+
+def _spend_trend(short: int, long: int) -> Feature:
+    in_short, in_long = (pl.col(f"spend_{days}d") for days in (short, long))
+    return Feature(
+        f"spend_trend_{short}d_{long}d",
+        family="monetary",
+        expr=pl.when(in_long > 0).then(in_short / in_long * (long / short)),
+        dtype=dy.Float64(nullable=True, min=0),
+        unit="ratio",
+        null=f"spend_{long}d is 0, or one of the two is null",
+        says=f"(spend_{short}d / {short}) / (spend_{long}d / {long}); above 1 spends more than before",
+        window=Window(long),
+        per="row",
     )

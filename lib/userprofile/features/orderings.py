@@ -16,8 +16,12 @@ TIME = pl.col("event_time")
 
 def rows_by_value(events: pl.DataFrame, key: Key) -> pl.Series:
     """Numbers of the rows that have a value, sorted by user, value, and the order of `events`."""
-    keyed = events.lazy().select("user", key.expr.alias("key")).with_row_index("row").drop_nulls("key")
-    return keyed.sort("user", "key", "row").select("row").collect()["row"]
+    keyed = events.select("user", key.expr.alias("key")).with_row_index("row").drop_nulls("key")
+    is_narrow = keyed.schema["key"] in (pl.Int8, pl.Int16, pl.Int32, pl.Date)
+    value = pl.col("key").to_physical() if is_narrow else pl.col("key").rank("dense")
+    # One integer sorts several times faster than three columns.
+    place = pl.col("user").cast(pl.Int64) * 2**32 + value
+    return keyed.select("row", place=place).sort("place", maintain_order=True)["row"]
 
 
 def next_of(events: pl.DataFrame, key: Key, rows: pl.Series) -> pl.Series:

@@ -14,7 +14,7 @@ no row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -52,6 +52,21 @@ def with_statistics(rows: pl.DataFrame, statistics: pl.DataFrame, *, as_of: AsOf
                 fix="make build_features, which counts the population first",
             )
     return rows.with_columns(pl.lit(values.get(column), dtype=pl.Float64).alias(column) for column in wanted)
+
+
+def with_statistics_of_values(
+    values: pl.DataFrame, statistics: pl.DataFrame, *, as_of: AsOf, by: str, wanted: Sequence[str]
+) -> pl.DataFrame:
+    """`values` (ranking.values_per_user) with what the population knows of each value of `by`, as of the date.
+
+    One column per statistic of `wanted`, under its name: where its key is the value as text; null where none is.
+    """
+    of_date = statistics.filter(pl.col("as_of_date") == as_of.date)
+    for name in wanted:
+        about = of_date.filter(pl.col("statistic") == name)
+        known = about.select(pl.col("key").cast(values.schema[by]).alias(by), pl.col("value").alias(name))
+        values = values.join(known, on=by, how="left", maintain_order="left")
+    return values
 
 
 def population_statistics(rows: pl.DataFrame) -> pl.DataFrame:

@@ -13,13 +13,14 @@ from userprofile.features.vocabulary import MICROSECONDS_A_DAY
 from userprofile.schemas.gold import UserSequences
 from userprofile.windows import AsOf, in_time_order
 
-CODES = ("action", "item", *(f"category_{level}" for level in CATEGORY_LEVELS), "brand")
+CODES = ("action", "item", *(f"category_{level}" for level in CATEGORY_LEVELS), "brand", "price_band")
 
 
 def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: int) -> pl.DataFrame:
     """gold.user_sequences: per user and as-of date with an event before it, the last `length` events, oldest first.
 
-    Events of one time stand by event_order. A code that an event lacks is 0. Rows by user, then date.
+    Events of one time stand by event_order. A code that an event lacks is 0, as is the gap before a user's first event.
+    Rows by user, then date.
     """
     if length < 1:
         raise UsageError("a sequence needs a length", expected="at least 1 event", received=str(length))
@@ -38,13 +39,16 @@ def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: 
 def _as_of_rows(ordered: pl.LazyFrame, *, as_of: AsOf, length: int) -> pl.LazyFrame:
     time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
     known = ordered.filter(as_of.knows()).with_columns(user=pl.col("user_id").rle_id().set_sorted())
-    age_days = ((instant - time).to_physical() / MICROSECONDS_A_DAY).cast(pl.Float32).alias("age_days")
+    days = {"age_days": instant - time, "gap_days": pl.when(pl.col("user") == pl.col("user").shift()).then(time.diff())}
     last = (
-        known.with_columns(age_days)
+        known.with_columns(
+            (span.to_physical() / MICROSECONDS_A_DAY).fill_null(0).cast(pl.Float32).alias(name)
+            for name, span in days.items()
+        )
         .group_by("user", maintain_order=True)
         .agg(
             pl.col("user_id").first(),
-            *(pl.col(name).tail(length).alias(f"sequence_{name}") for name in (*CODES, "age_days")),
+            *(pl.col(name).tail(length).alias(f"sequence_{name}") for name in (*CODES, *days)),
         )
     )
     return last.with_columns(pl.lit(as_of.date).alias("as_of_date"))

@@ -9,12 +9,14 @@ import polars as pl
 
 from userprofile.columns import ACTION_CODE, Action
 from userprofile.errors import UsageError
+from userprofile.labels.churn import days_to_purchase, is_censored, with_churn
 from userprofile.labels.entries import Label
-from userprofile.labels.next_item import next_categories, next_item
+from userprofile.labels.next_action import next_action
+from userprofile.labels.next_item import next_categories, next_item, next_items
 from userprofile.labels.purchase import purchase
 from userprofile.labels.spend import spend
 from userprofile.schemas.gold import Labels
-from userprofile.windows import AsOf, LabelWindow, in_time_order
+from userprofile.windows import MICROSECONDS_A_DAY, AsOf, LabelWindow, Window, in_time_order
 
 
 def labels_per_user(
@@ -23,38 +25,48 @@ def labels_per_user(
     as_ofs: Sequence[AsOf],
     label_window: LabelWindow,
     category_level: int,
+    active: Window,
     log_end: datetime,
 ) -> pl.DataFrame:
-    """gold labels: one row per user and as-of date with an event before it, by user, then date.
+    """gold labels: one row per user and as-of date with an event known before it, by user, then date.
 
-    `events` are UserEvents, whole users, in any order; the log holds every event before `log_end`.
-    Raises UsageError where a label window ends after `log_end`: such a label cannot be known yet.
+    `events` are UserEvents, whole users, in any order; the log holds every event before `log_end`. Who bought in the
+    window `active` can churn. Raises UsageError where a label window ends after `log_end`: such a label cannot be
+    known yet.
     """
     for as_of in as_ofs:
         _require_mature(as_of, label_window, log_end)
-    labels = [purchase(), spend(), next_categories(category_level), next_item()]
+    labels = [purchase(), spend(), next_categories(category_level), next_item(), next_items(), next_action()]
+    labels += [days_to_purchase(), is_censored()]
     ordered = in_time_order(events)
     first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("known_at").min())
     bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])
-    dated = [_as_of_rows(first_seen, bought, as_of=as_of, window=label_window, labels=labels) for as_of in as_ofs]
+    dated = []
+    for as_of in as_ofs:
+        rows = first_seen.filter(as_of.knows()).select("user_id", pl.lit(as_of.date).alias("as_of_date"))
+        for kind, seen in (("purchases", bought), ("events", ordered)):
+            of_kind = [label for label in labels if label.of == kind]
+            rows = _with_labels(rows, seen, as_of=as_of, window=label_window, labels=of_kind)
+        dated.append(with_churn(rows, bought, as_of=as_of, active=active))
     if not dated:
         return Labels.create_empty()
     rows = pl.concat(dated).sort("user_id", "as_of_date")
     return rows.select(pl.col(name).cast(column.dtype) for name, column in Labels.columns().items())
 
 
-def _as_of_rows(
-    first_seen: pl.DataFrame, bought: pl.DataFrame, *, as_of: AsOf, window: LabelWindow, labels: Sequence[Label]
+def _with_labels(
+    rows: pl.DataFrame, events: pl.DataFrame, *, as_of: AsOf, window: LabelWindow, labels: Sequence[Label]
 ) -> pl.DataFrame:
-    time = pl.col("event_time")
-    known = first_seen.filter(as_of.knows()).select("user_id", pl.lit(as_of.date).alias("as_of_date"))
-    inside = bought.filter(window.holds(as_of, time)).group_by("user_id", maintain_order=True)
-    labelled = inside.agg(pl.lit(True).alias("did_buy"), *(label.expr.alias(label.name) for label in labels))
-    rows = known.join(labelled, on="user_id", how="left", maintain_order="left")
+    time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
+    ahead = events.filter(window.holds(as_of, time))
+    ahead = ahead.with_columns(days_ahead=(time - instant).dt.total_microseconds() / MICROSECONDS_A_DAY)
+    inside = ahead.group_by("user_id", maintain_order=True)
+    labelled = inside.agg(pl.lit(True).alias("did"), *(label.expr.alias(label.name) for label in labels))
+    rows = rows.join(labelled, on="user_id", how="left", maintain_order="left")
     return rows.with_columns(
-        pl.when("did_buy").then(label.name).otherwise(_value(label, labelled.schema[label.name])).alias(label.name)
+        pl.when("did").then(label.name).otherwise(_value(label, labelled.schema[label.name])).alias(label.name)
         for label in labels
-    ).drop("did_buy")
+    ).drop("did")
 
 
 def _value(label: Label, dtype: pl.DataType) -> pl.Expr:

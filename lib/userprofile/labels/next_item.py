@@ -1,4 +1,4 @@
-"""What will the user buy next: which item first, and which categories at all."""
+"""What will the user buy next: which item first, which items at all, and of which categories."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def next_item() -> Label:
     """
     first = pl.col("item").drop_nulls().first()
     return Label("label_next_item", first, of_nothing=None, says="first item bought in the label window")
+
+
+def next_items() -> Label:
+    """Distinct codes of items bought in the label window, ascending; empty where none, never null."""
+    codes = pl.col("item").drop_nulls().unique().sort()
+    return Label("label_next_items", codes, of_nothing=[], says="items bought in the label window")
 
 
 def next_categories(level: int) -> Label:

@@ -1,15 +1,18 @@
-"""silver.events -> gold.population_statistics, gold.user_features and gold.user_sequences as of one date."""
+"""silver.events -> gold.population_statistics, gold.user_features and gold.user_sequences as of any number of dates."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
 
 import polars as pl
 from pyspark import StorageLevel
+from pyspark.sql import DataFrame
 
 from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
-from userprofile.pipelines.dates import LogRange, log_range, scoring_date
+from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
 from userprofile.pipelines.engine import Engine, coded_events, feature_catalogue, names_of_codes, user_rows
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
@@ -20,26 +23,34 @@ from userprofile.windows import AsOf
 SECTIONS = ["source", "refine_events", "build_features"]
 
 
-def build_features(run: Run) -> Step:
-    """Features and sequences of every user with an event before the as-of date."""
+def build_features(run: Run) -> list[Step]:
+    """Features and sequences of every user with an event before each as-of date, in one pass over the events."""
+    log = log_range(run, run.pinned("silver.events", made_by="refine_events"))
+    return features_as_of(run, log, scoring_dates(run, log))
+
+
+def features_as_of(run: Run, log: LogRange, as_ofs: Sequence[AsOf]) -> list[Step]:
+    """The step for each date; those done before with the same inputs and configuration are left as they are."""
     events = run.pinned("silver.events", made_by="refine_events")
     inputs = [events, *(run.pinned(f"silver.{name}", made_by="refine_events") for name in ("items", "codes"))]
-    log = log_range(run, events)
-    as_of = scoring_date(run, log)
-    work = partial(_build, run, events, log, as_of)
-    return run.step("build_features", work, inputs=inputs, sections=SECTIONS, as_of=as_of.date)
+    work = partial(_build, run, events, log, {as_of.date: as_of for as_of in as_ofs})
+    dates = [as_of.date for as_of in as_ofs]
+    return run.step_per_date("build_features", work, inputs=inputs, sections=SECTIONS, as_ofs=dates)
 
 
-def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcome:
-    settings = run.config.build_features
+def _build(
+    run: Run, events: TableVersion, log: LogRange, as_of_of: Mapping[date, AsOf], dates: Sequence[date]
+) -> dict[date, Outcome]:
+    settings, as_ofs = run.config.build_features, [as_of_of[day] for day in dates]
     coded, people = (coded_events(run, events, with_bots=with_bots) for with_bots in (True, False))
     catalogue = feature_catalogue(settings, run.config.source.timezone)
-    where = f"as_of_date = date'{as_of.date}'"
+    listed = ", ".join(f"date'{day}'" for day in dates)
+    where = f"as_of_date in ({listed})"
     counted = run.store.replace(
-        population_statistics(people, as_ofs=[as_of]), "gold.population_statistics", PopulationStatistics, where=where
+        population_statistics(people, as_ofs=as_ofs), "gold.population_statistics", PopulationStatistics, where=where
     )
     statistics = run.store.read(counted, PopulationStatistics).where(where).toArrow()
-    engine = Engine([as_of], catalogue, settings.sequence_length, pl.DataFrame(statistics), names_of_codes(run))
+    engine = Engine(as_ofs, catalogue, settings.sequence_length, pl.DataFrame(statistics), names_of_codes(run))
     rows = user_rows(run, coded, engine, events=log.events).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         schema = user_features_schema(catalogue)
@@ -47,9 +58,17 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
         sequences = run.store.replace(
             rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
         )
+        users = _users(rows, dates)
     finally:
         rows.unpersist()
-    if features.rows == 0:
-        raise DataGateError(f"no user has an event before {as_of.date}", fix="choose a later AS_OF")
-    figures = {"as_of_date": str(as_of.date), "users": features.rows, "features": len(catalogue.names)}
-    return Outcome([features, sequences, counted], figures)
+    figures = {"features": len(catalogue.names)}
+    outputs = [features, sequences, counted]
+    return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
+
+
+def _users(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
+    """How many users each date knows. Raises DataGateError for a date that knows none."""
+    users = {row["as_of_date"]: row["count"] for row in rows.groupBy("as_of_date").count().collect()}
+    if unknown := [str(day) for day in dates if not users.get(day)]:
+        raise DataGateError(f"no user has an event that was known before {', '.join(unknown)}", fix="a later AS_OF")
+    return users

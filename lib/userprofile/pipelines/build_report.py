@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.infer_profiles import PROFILES
-from userprofile.pipelines.steps import RUNS, Outcome, Run, Step
+from userprofile.pipelines.ledger import runs
+from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.page import page
-from userprofile.schemas.ops import OpsModels, OpsRuns
+from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
 
 STEPS = ("ingest_events", "refine_events", "build_features", "build_training_set", "train_model", "infer_profiles")
@@ -56,10 +58,8 @@ def _write(run: Run, rows: DataFrame, as_of: date, path: Path) -> Outcome:
 
 def _steps(run: Run, as_of: date) -> list[dict[str, Any]]:
     """The latest row of ops.runs of each step, in order, figures parsed."""
-    runs = run.store.read(run.store.pin(RUNS), OpsRuns).where(
-        F.col("as_of_date").isNull() | (F.col("as_of_date") == as_of)
-    )
-    latest = {row["step"]: row.asDict(recursive=True) for row in runs.orderBy("started_at").collect()}
+    of_date = pl.col("as_of_date").is_null() | (pl.col("as_of_date") == as_of)
+    latest = {row["step"]: row for row in runs(run.store).filter(of_date).to_dicts()}
     return [{**latest[name], "metrics": json.loads(latest[name]["metrics"])} for name in STEPS if name in latest]
 
 

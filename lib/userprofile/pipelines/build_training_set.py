@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
-import dataframely as dy
 import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,11 +21,12 @@ from userprofile.pipelines.engine import (
     names_of_codes,
     user_rows,
 )
+from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.gold import PopulationStatistics
 from userprofile.tables.store import TableVersion
-from userprofile.windows import AsOf, TrainingDate, split_dates
+from userprofile.windows import AsOf, TrainingDate, Window, split_dates
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set"]
 _FEWEST_DATES = 3  # to train on, to validate on and to test on
@@ -49,6 +50,7 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
         count=run.config.build_training_set.as_of_dates,
         timezone=run.config.source.timezone,
         log_start=log.first,
+        embargo=window.horizon if run.config.build_training_set.embargo else timedelta(0),
     )
     if len(dates) < _FEWEST_DATES:
         reason = (
@@ -63,11 +65,12 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     statistics = PopulationStatistics.validate(statistics, cast=True)
     level = category_level(names, run.config.build_training_set.category_level)
     catalogue = feature_catalogue(settings, run.config.source.timezone)
-    labelling = Labelling(window, level, log_end=as_of)
+    active = Window(run.config.build_training_set.churn_active_days)
+    labelling = Labelling(window, level, active, log_end=as_of)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
     rows = user_rows(run, coded, engine, events=log.events).transform(_with_split, dates)
-    schema = type("TrainingExamples", (engine.schema(),), {"split": dy.String(nullable=False)})
-    written = run.store.replace(rows, "gold.training_examples", schema, partition="split")
+    rows = rows.transform(_keep_users_of_split, run.config.build_training_set.test_users_share)
+    written = run.store.replace(rows, EXAMPLES, examples_schema(catalogue), partition="split")
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
     return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
@@ -76,3 +79,11 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
 def _with_split(rows: DataFrame, dates: Sequence[TrainingDate]) -> DataFrame:
     split_of = F.create_map(*(F.lit(part) for date in dates for part in (date.as_of.date, date.split)))
     return rows.withColumn("split", split_of[F.col("as_of_date")])
+
+
+def _keep_users_of_split(rows: DataFrame, test_users_share: float) -> DataFrame:
+    """With a share above 0, so many users are in the test split alone, and alone there; by hash, so for good."""
+    if not test_users_share:
+        return rows
+    only_tested = F.pmod(F.xxhash64("user_id"), F.lit(10_000)) < round(test_users_share * 10_000)
+    return rows.where((F.col("split") == "test") == only_tested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pyspark.sql import functions as F
@@ -39,9 +39,18 @@ def scoring_date(run: Run, log: LogRange) -> AsOf:
 
     Raises UsageError for a date from which nothing, or more than all of the log, would be seen.
     """
+    return within_log(run, log, run.as_of or run.config.source.as_of or _day_after(run, log))
+
+
+def scoring_dates(run: Run, log: LogRange) -> list[AsOf]:
+    """The same where --as-of names several."""
+    return [within_log(run, log, day) for day in run.as_ofs] if run.as_ofs else [scoring_date(run, log)]
+
+
+def within_log(run: Run, log: LogRange, day: date) -> AsOf:
+    """The start of the day. Raises UsageError where nothing, or more than all of the log, would be seen from it."""
     timezone = run.config.source.timezone
-    day_after = log.last.astimezone(ZoneInfo(timezone)).date() + timedelta(days=1)
-    as_of = AsOf.at(run.as_of or run.config.source.as_of or day_after, timezone)
+    as_of, day_after = AsOf.at(day, timezone), _day_after(run, log)
     if not log.first < as_of.instant or as_of.date > day_after:
         first = log.first.astimezone(ZoneInfo(timezone)).date()
         raise UsageError(
@@ -51,6 +60,10 @@ def scoring_date(run: Run, log: LogRange) -> AsOf:
             fix=f"AS_OF={day_after}",
         )
     return as_of
+
+
+def _day_after(run: Run, log: LogRange) -> date:
+    return log.last.astimezone(ZoneInfo(run.config.source.timezone)).date() + timedelta(days=1)
 
 
 def label_window(run: Run) -> LabelWindow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import dataframely as dy
 import polars as pl
@@ -17,6 +18,7 @@ from userprofile.events.user_events import item_codes, user_events
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import catalogue, user_features_schema
 from userprofile.features.entries import Catalogue
+from userprofile.features.own import own_features
 from userprofile.features.sequences import sequences_per_user
 from userprofile.labels.assemble import labels_per_user
 from userprofile.pipelines.steps import Run
@@ -37,6 +39,7 @@ class Labelling:
 
     window: LabelWindow
     category_level: int
+    active: Window  # who bought in it can churn
     log_end: AsOf
 
 
@@ -65,6 +68,7 @@ class Engine:
             as_ofs=self.as_ofs,
             label_window=self.labelling.window,
             category_level=self.labelling.category_level,
+            active=self.labelling.active,
             log_end=self.labelling.log_end.instant,
         )
         return rows.join(labels, on=KEY)
@@ -76,13 +80,18 @@ class Engine:
 
 
 def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
-    """The catalogue as configured."""
-    return catalogue(
+    """The catalogue as configured; features of one's own stand last, and are checked here."""
+    built_in = partial(
+        catalogue,
         timezone=timezone,
         windows=[Window(days) for days in settings.windows_days],
         half_life_days=settings.affinity_half_life_days,
         affinity_top=settings.affinity_top,
+        session_gap=settings.session_gap,
+        item_attributes=settings.item_attributes,
     )
+    own = own_features(settings.own_features, beside=built_in(), attributes=settings.item_attributes)
+    return built_in(extra=own)
 
 
 def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFrame:

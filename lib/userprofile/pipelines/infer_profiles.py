@@ -16,8 +16,9 @@ from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
+from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.scoring import in_words, scored, tagged
-from userprofile.pipelines.steps import Outcome, Run, Step, code_version
+from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverUsers
 from userprofile.schemas.gold import UserSequences

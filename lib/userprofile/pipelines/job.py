@@ -18,6 +18,7 @@ from uuid import uuid4
 from userprofile.config.load import load_config
 from userprofile.config.settings import Config
 from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
+from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, with_files
 from userprofile.pipelines.steps import Run
 from userprofile.spark.session import build_session
@@ -43,6 +44,7 @@ def run_job(
         overlays = _overlays(conf_folder, options)
         config = load_config(conf_folder, source=options.source, overlays=overlays, settings=_settings(options))
         config = with_files(config)
+        feature_catalogue(config.build_features, config.source.timezone)  # a wrong feature file ends the run here
         run = _start(job, options, config, result["run_id"])
         with run.store.exclusively():
             pipeline(run)
@@ -66,7 +68,13 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--input", nargs="+", action="extend", default=[], help="files of the log, in the place of the mapping's"
     )
-    parser.add_argument("--as-of", type=date.fromisoformat, help="profiles look back from the start of this date")
+    parser.add_argument(
+        "--as-of", type=_dates, default=(), help="look back from the start of this date; of several, as 2017-11-01,..."
+    )
+    for name in ("from", "to"):
+        parser.add_argument(
+            f"--{name}", dest=f"{name}_date", type=date.fromisoformat, help=f"backfill {name} this date"
+        )
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -78,6 +86,15 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="do steps again that were done with the same inputs")
     parser.add_argument("--verbose", action="store_true", help="show Spark's log and stack traces")
     return parser
+
+
+def _dates(text: str) -> tuple[date, ...]:
+    """Dates, oldest first, each once."""
+    return tuple(sorted({date.fromisoformat(day.strip()) for day in text.split(",")}))
+
+
+def _span(options: argparse.Namespace) -> tuple[date, date] | None:
+    return (options.from_date, options.to_date) if options.from_date and options.to_date else None
 
 
 def _overlays(conf_folder: Path, options: argparse.Namespace) -> list[Path]:
@@ -110,7 +127,8 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str) -
         store=Store(spark, f"{_absolute(config.warehouse)}/{warehouse_name(config)}", run_id=run_id),
         started_at=datetime.now(UTC),
         say=_say,
-        as_of=options.as_of,
+        as_ofs=options.as_of,
+        span=_span(options),
         source=options.source,
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,

@@ -17,8 +17,10 @@ from userprofile.errors import DataGateError, UsageError
 from userprofile.events import clean
 from userprofile.events.parse import Reading, parsed_events
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym_column
+from userprofile.events.sentiment import sentiment
+from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.refine_entities import mapped, refine_codes, refine_items, refine_users
-from userprofile.pipelines.steps import Outcome, Run, Step, code_version
+from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.entities import SilverItems
 from userprofile.schemas.events import BronzeEvents, QuarantineEvents, SilverEvents
 from userprofile.tables.store import TableVersion
@@ -99,17 +101,24 @@ def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int], *
 
 
 def _parsed(run: Run, raw: DataFrame, key: bytes) -> DataFrame:
-    source, checks = run.config.source, run.config.refine_events
-    reading = Reading(
-        source.timezone, source.currency, source.minor_units, checks.earliest_date,
-        checks.future_tolerance, checks.late_after, checks.allowed_lateness,
-    )  # fmt: skip
-    parsed = parsed_events(raw, mapped(source.events.columns), reading=reading)
+    source = run.config.source
+    parsed = parsed_events(raw, mapped(source.events.columns), reading=reading(run))
     if source.row_without_user == "count_and_drop":
         dropped = F.col("reason") == Reason.MISSING_USER.value
         parsed = parsed.withColumn("reason", F.when(dropped, F.lit(DROPPED)).otherwise(F.col("reason")))
+    if source.text_language and "sentiment" not in source.events.columns:
+        parsed = parsed.withColumn("sentiment", sentiment(F.col("text")))
     named = {name: kind for name, kind in _PSEUDONYMS.items() if name in source.events.columns}
     return parsed.withColumns({name: pseudonym_column(key, kind=kind)(F.col(name)) for name, kind in named.items()})
+
+
+def reading(run: Run) -> Reading:
+    """How this log's text is read."""
+    source, checks = run.config.source, run.config.refine_events
+    return Reading(
+        source.timezone, source.currency, source.minor_units, checks.earliest_date,
+        checks.future_tolerance, checks.late_after, checks.allowed_lateness,
+    )  # fmt: skip
 
 
 def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersion) -> DataFrame:

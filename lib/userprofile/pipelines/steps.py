@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
-from userprofile.errors import DataGateError
-from userprofile.schemas.ops import OpsRuns
-from userprofile.tables.store import Store, TableVersion, Transaction
+from userprofile.errors import DataGateError, UsageError
+from userprofile.pipelines.ledger import code_version, fingerprint_of, last_run, record_runs
+from userprofile.tables.store import Store, TableVersion
 
-RUNS = "ops.runs"
 _REFINING = ("refine_events", "replay_quarantine")
 _SAME_TABLES = dict.fromkeys(_REFINING, _REFINING)  # steps that write each other's tables
 
@@ -60,12 +54,25 @@ class Run:
     store: Store
     started_at: datetime
     say: Callable[[str], None]
-    as_of: date | None = None
+    as_ofs: tuple[date, ...] = ()
+    span: tuple[date, date] | None = None  # of a backfill: its first and its last date
     source: str = ""  # as the command line names it: a known log, or the path of a mapping file
     inputs: tuple[str, ...] = ()  # files named on the command line, in the place of the mapping's
     data_folder: Path | None = None  # where relative names of known logs are found
     force: bool = False
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> date | None:
+        """The one as-of date asked for, if any. Raises UsageError for several: only some jobs take them."""
+        if len(self.as_ofs) > 1:
+            raise UsageError(
+                "this job looks back from one date",
+                expected="one as-of date",
+                received=", ".join(map(str, self.as_ofs)),
+                fix="one date at a time; build_features and backfill take several",
+            )
+        return self.as_ofs[0] if self.as_ofs else None
 
     def done(self, name: str) -> Step | None:
         """A step that this run has been through."""
@@ -103,49 +110,64 @@ class Run:
 
         `again` does it all the same: what it left beside tables is gone.
         """
+        (step,) = self.step_per_date(
+            name,
+            lambda _: {as_of: work()},
+            inputs=inputs,
+            sections=sections,
+            parameters=parameters,
+            as_ofs=[as_of],
+            again=again,
+        )
+        return step
+
+    def step_per_date(
+        self,
+        name: str,
+        work: Callable[[list[Any]], Mapping[Any, Outcome]],
+        *,
+        inputs: Sequence[TableVersion],
+        sections: Sequence[str],
+        as_ofs: Sequence[date | None],
+        parameters: dict[str, Any] | None = None,
+        again: bool = False,
+    ) -> list[Step]:
+        """The step for each date: `work` is given those that were not done before, all at once."""
         config = config_version(self.config, *sections)
-        key = {
-            "step": name,
-            "inputs": [(pinned.table, pinned.version) for pinned in inputs],
-            "parameters": parameters or {},
-            "as_of": as_of,
-            "config": config,
-            "code": code_version(),
+        fingerprints = {as_of: fingerprint_of(name, inputs, parameters, as_of, config) for as_of in as_ofs}
+        earlier = {
+            as_of: None if self.force or again else self._earlier(name, as_of, fingerprint)
+            for as_of, fingerprint in fingerprints.items()
         }
-        fingerprint = hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
-        earlier = None if self.force or again else self._earlier(name, as_of, fingerprint)
-        if earlier is not None:
-            step = Step(name, earlier, 0.0, was_done=True)
-            self.say(f"{name}: done before with the same inputs, configuration and code (FORCE=1 does it again)")
-        else:
+        done = {as_of: Step(name, outcome, 0.0, was_done=True) for as_of, outcome in earlier.items() if outcome}
+        if done:
+            dates = f" ({len(done)} dates: {', '.join(map(str, done))})" if len(as_ofs) > 1 else ""
+            self.say(f"{name}: done before with the same inputs, configuration and code{dates} (FORCE=1 does it again)")
+        if pending := [as_of for as_of in as_ofs if as_of not in done]:
             started = time.monotonic()
             self.say(f"{name} ...")
-            outcome = work()
-            step = Step(name, outcome, time.monotonic() - started, was_done=False)
-            self.say(f"{name}: {_in_words(outcome.metrics)} in {step.seconds:.1f} s")
-            self._record(step, inputs, fingerprint, config, as_of)
-        self.steps.append(step)
-        return step
+            outcomes = work(pending)
+            seconds = time.monotonic() - started
+            worked = {as_of: Step(name, outcomes[as_of], seconds / len(pending), was_done=False) for as_of in pending}
+            for step in worked.values():
+                self.say(f"{name}: {_in_words(step.outcome.metrics)} in {step.seconds:.1f} s")
+            self._record(worked, inputs, fingerprints, config)
+            done |= worked
+        steps = [done[as_of] for as_of in as_ofs]
+        self.steps += steps
+        return steps
 
     def skip(self, name: str, reason: str, *, as_of: date) -> Step:
         """A step that cannot be done with this log, and why; not an error."""
         self.say(f"{name}: skipped, {reason}")
         step = Step(name, Outcome([], {"skipped": reason}), 0.0, was_done=False)
-        self._record(step, [], "", config_version(self.config), as_of)
+        self._record({as_of: step}, [], {as_of: ""}, config_version(self.config))
         self.steps.append(step)
         return step
 
     def last(self, *steps: str, as_of: date | None = None) -> dict[str, Any] | None:
         """The latest row of ops.runs of any of these steps (of this as-of date), metrics parsed."""
-        if not self.store.exists(RUNS):
-            return None
-        rows = self._runs().where(F.col("step").isin(*steps) & F.col("as_of_date").eqNullSafe(F.lit(as_of)))
-        latest = rows.orderBy("started_at", ascending=False).limit(1).collect()
-        if not latest:
-            return None
-        row = latest[0].asDict(recursive=True)
-        outputs = [TableVersion(**pinned) for pinned in row["outputs"]]
-        return {**row, "metrics": json.loads(row["metrics"]), "outputs": outputs}
+        return last_run(self.store, *steps, as_of=as_of)
 
     def _earlier(self, name: str, as_of: date | None, fingerprint: str) -> Outcome | None:
         """What the step left when it was last done, if that was by the same fingerprint and still stands.
@@ -159,44 +181,31 @@ class Run:
         stands = all(self.store.exists(pinned.table) for pinned in last["outputs"])
         return Outcome(last["outputs"], last["metrics"]) if stands else None
 
-    def _runs(self) -> DataFrame:
-        return self.store.read(self.store.pin(RUNS), OpsRuns)
-
     def _record(
-        self, step: Step, inputs: Sequence[TableVersion], fingerprint: str, config: str, as_of: date | None
+        self,
+        steps: Mapping[date | None, Step],
+        inputs: Sequence[TableVersion],
+        fingerprints: Mapping[date | None, str],
+        config: str,
     ) -> None:
-        row = {
-            "run_id": self.run_id,
-            "step": step.name,
-            "started_at": self.started_at,
-            "seconds": step.seconds,
-            "as_of_date": as_of,
-            "inputs": [vars(pinned) for pinned in inputs],
-            "outputs": [vars(pinned) for pinned in step.outcome.outputs],
-            "fingerprint": fingerprint,
-            "config_version": config,
-            "code_version": code_version(),
-            "metrics": json.dumps(step.outcome.metrics, default=str),
-        }
-        transaction = Transaction(f"{self.run_id}/{step.name}", 1)
-        self.store.append(self.store.rows([row], OpsRuns), RUNS, OpsRuns, transaction)
-
-
-@cache
-def code_version() -> str:
-    """A short fingerprint of the package's own source files, wherever they were loaded from."""
-    hasher = hashlib.sha256()
-    for name, source in sorted(_sources(importlib.resources.files("userprofile"), "")):
-        hasher.update(name.encode() + b"\0" + source)
-    return hasher.hexdigest()[:12]
-
-
-def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".py", ".html")):
-            yield prefix + entry.name, entry.read_bytes()
+        """One row a date, all in one commit."""
+        rows = [
+            {
+                "run_id": self.run_id,
+                "step": step.name,
+                "started_at": self.started_at,
+                "seconds": step.seconds,
+                "as_of_date": as_of,
+                "inputs": [vars(pinned) for pinned in inputs],
+                "outputs": [vars(pinned) for pinned in step.outcome.outputs],
+                "fingerprint": fingerprints[as_of],
+                "config_version": config,
+                "code_version": code_version(),
+                "metrics": json.dumps(step.outcome.metrics, default=str),
+            }
+            for as_of, step in steps.items()
+        ]
+        record_runs(self.store, rows)
 
 
 def _in_words(metrics: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,14 @@ from deltalake import DeltaTable
 from userprofile.baselines.ladder import fit_ladder
 from userprofile.calibration.calibration import Calibration, calibration_metrics
 from userprofile.config.load import config_version
-from userprofile.errors import DataGateError
-from userprofile.features.catalogue import dense_names
 from userprofile.feed.read import to_batch
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
 from userprofile.pipelines.dates import log_range, scoring_date
-from userprofile.pipelines.engine import category_level, feature_catalogue, names_of_codes
-from userprofile.pipelines.steps import Outcome, Run, Step, code_version
+from userprofile.pipelines.engine import category_level, names_of_codes
+from userprofile.pipelines.examples import built_examples
+from userprofile.pipelines.ledger import code_version
+from userprofile.pipelines.select_features import features_to_train
+from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
 from userprofile.tables.store import TableVersion
@@ -34,7 +35,6 @@ from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import METRICS, Trained
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
-EXAMPLES = "gold.training_examples"
 
 
 def train_model(run: Run) -> Step:
@@ -43,34 +43,24 @@ def train_model(run: Run) -> Step:
     built = run.done("build_training_set")
     if built is not None and not built.outcome.outputs:
         return run.skip("train_model", built.outcome.metrics["skipped"], as_of=as_of.date)
-    examples = _examples(run, as_of.date)
-    work = partial(_train, run, examples, as_of.date)
+    examples, dense = built_examples(run, as_of.date), features_to_train(run, as_of.date)
+    work = partial(_train, run, examples, dense, as_of.date)
     last = run.last("train_model", as_of=as_of.date)
     gone = last is not None and not Path(run.config.models, last["metrics"].get("model_version", "")).is_dir()
-    return run.step("train_model", work, inputs=[examples], sections=SECTIONS, as_of=as_of.date, again=gone)
+    parameters = {"dense_features": dense}
+    return run.step(
+        "train_model", work, inputs=[examples], sections=SECTIONS, parameters=parameters, as_of=as_of.date, again=gone
+    )
 
 
-def _examples(run: Run, as_of: date) -> TableVersion:
-    """The examples built as of this date: those of a later one would have seen what came after it."""
-    built = run.last("build_training_set", as_of=as_of)
-    if built is None or not built["outputs"]:
-        raise DataGateError(
-            f"no examples have been built as of {as_of}",
-            expected=f"{EXAMPLES} of a build_training_set as of {as_of}",
-            received=built["metrics"]["skipped"] if built else "none in ops.runs",
-            fix=f"make build_training_set SOURCE={run.source} AS_OF={as_of}",
-        )
-    return built["outputs"][0]
-
-
-def _train(run: Run, examples: TableVersion, as_of: date) -> Outcome:
+def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) -> Outcome:
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
     request = TrainingRequest(
         table=run.store.path(examples.table),
         version=examples.version,
-        spec=_spec(run, train),
+        spec=_spec(run, train, dense),
         settings=settings.network.model_dump(),
         epochs=settings.epochs,
         batch_rows=settings.batch_rows,
@@ -126,11 +116,11 @@ def _split(table: DeltaTable, split: str) -> pa.Table:
     return table.to_pyarrow_table(filters=[("split", "=", split)])
 
 
-def _spec(run: Run, train: pa.Table) -> FeatureSpec:
+def _spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
     return fit_spec(
         train,
-        dense_names=dense_names(feature_catalogue(run.config.build_features, run.config.source.timezone)),
-        sequence_length=run.config.build_features.sequence_length,
+        dense_names=dense,
+        sequence_length=run.config.train_model.sequence_length,
         category_level=category_level(names_of_codes(run), run.config.build_training_set.category_level),
         item_vocabulary_size=run.config.train_model.item_vocabulary,
         label_category_limit=run.config.train_model.label_categories,

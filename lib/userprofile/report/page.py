@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 
 
 def page(
@@ -23,13 +23,18 @@ def page(
     `steps` are rows of ops.runs, `model` one of ops.models, both with `metrics` parsed; `profiles` are rows of
     gold.user_profiles.
     """
+    template = template_of("page.html", money=lambda minor: money(minor, minor_units))
+    ordered = sorted(segments.items(), key=lambda segment: -segment[1])
+    return template.render(source=source, about=about, steps=steps, segments=ordered, profiles=profiles, model=model)
+
+
+def template_of(name: str, **filters: Callable[..., str]) -> Template:
+    """A template of this package, with the filters it needs beside `figure`; values are escaped."""
     environment = Environment(
         loader=PackageLoader("userprofile.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"figure": figure, "money": lambda minor: money(minor, minor_units)}
-    template = environment.get_template("page.html")
-    ordered = sorted(segments.items(), key=lambda segment: -segment[1])
-    return template.render(source=source, about=about, steps=steps, segments=ordered, profiles=profiles, model=model)
+    environment.filters |= {"figure": figure, **filters}
+    return environment.get_template(name)
 
 
 def figure(value: Any) -> str:

@@ -35,6 +35,8 @@ class UserSequences(PerUser):
     sequence_category_2 = codes()
     sequence_category_3 = codes()
     sequence_brand = codes()
+    sequence_price_band = codes(dy.Int8)  # events/price_bands.py
+    sequence_gap_days = codes(dy.Float32)  # days since the user's event before; 0 where there was none
     sequence_age_days = codes(dy.Float32)  # days from the event to the as-of instant, > 0
 
 
@@ -45,6 +47,11 @@ class Labels(PerUser):
     label_spend = dy.Int64(nullable=False)  # sum of purchase amounts, minor units; 0 is "bought nothing"
     label_next_categories = codes()  # distinct category codes bought, ascending
     label_next_item = dy.Int32(nullable=True)  # the first item bought; null is "bought nothing"
+    label_next_items = codes()  # distinct item codes bought, ascending
+    label_next_action = dy.Int8(nullable=True)  # columns.ACTION_CODE of the first event; null is "did nothing"
+    label_churn = dy.Int8(nullable=True, is_in=[0, 1])  # null: was not active before, so cannot leave
+    label_days_to_purchase = dy.Float64(nullable=True)  # null where censored
+    label_is_censored = dy.Bool(nullable=False)  # no purchase by the end of the label window
 
 
 class PopulationStatistics(dy.Schema):
@@ -54,3 +61,102 @@ class PopulationStatistics(dy.Schema):
     statistic = dy.String(primary_key=True)  # for instance rfm_recency_days, category_1_price_median
     key = dy.String(primary_key=True)  # a quantile ("0.2") or a code ("17")
     value = dy.Float64(nullable=False)
+
+
+def count() -> dy.Int64:
+    """A number of things; none is 0."""
+    return dy.Int64(nullable=False, min=0)
+
+
+def rate() -> dy.Float64:
+    """A share of events that another event follows, smoothed."""
+    return dy.Float64(nullable=True, min=0, max=1)
+
+
+class ItemFeatures(dy.Schema):
+    """gold.item_features: an item with an event known before the date; what such events tell, bots' left out.
+
+    Windows end at the date. Rates lie near that of all items where events are few: pipelines/item_features.py; they are
+    null where the log has none of the one or the other action.
+    """
+
+    item_id = dy.String(primary_key=True)
+    as_of_date = dy.Date(primary_key=True)
+    view_count_7d = count()  # events
+    view_count_30d = count()
+    view_count_90d = count()
+    view_count_all = count()
+    cart_count_7d = count()
+    cart_count_30d = count()
+    cart_count_90d = count()
+    cart_count_all = count()
+    purchase_count_7d = count()
+    purchase_count_30d = count()
+    purchase_count_90d = count()
+    purchase_count_all = count()
+    exposure_count_7d = count()
+    exposure_count_30d = count()
+    exposure_count_90d = count()
+    exposure_count_all = count()
+    click_count_7d = count()
+    click_count_30d = count()
+    click_count_90d = count()
+    click_count_all = count()
+    users_7d = count()  # different users with an event of any action
+    users_30d = count()
+    users_90d = count()
+    users_all = count()
+    buyers_7d = count()  # different users with a purchase
+    buyers_30d = count()
+    buyers_90d = count()
+    buyers_all = count()
+    # Events a day of the last 30 days to those of the last 90, of actions that speak for an item: those with an
+    # affinity weight. 0 to 3, 1 is steady; null where there are none in 90 days.
+    popularity_trend = dy.Float64(nullable=True, min=0)
+    view_to_cart_7d = rate()  # cart events per view event
+    view_to_cart_30d = rate()
+    view_to_cart_90d = rate()
+    view_to_cart_all = rate()
+    cart_to_purchase_7d = rate()
+    cart_to_purchase_30d = rate()
+    cart_to_purchase_90d = rate()
+    cart_to_purchase_all = rate()
+    exposure_to_click_7d = rate()
+    exposure_to_click_30d = rate()
+    exposure_to_click_90d = rate()
+    exposure_to_click_all = rate()
+    return_rate = rate()  # returns per purchase
+    complaint_rate = rate()  # complaints per purchase
+    rating_mean = dy.Float64(nullable=True)
+    rating_count = count()
+    price = dy.Int64(nullable=True)  # of one unit, minor units: the latest known, of several at one time the highest
+    price_to_category_median = dy.Float64(nullable=True)  # to the median of unit prices paid in its category_1
+    repeat_buyer_share = dy.Float64(nullable=True)  # of buyers, those with two orders of it or more; null without any
+    days_since_first_event = dy.Float64(nullable=False)
+    days_since_last_event = dy.Float64(nullable=False)
+
+
+class UserCategoryFeatures(PerUser):
+    """gold.user_category_features: a user's events in one category, where there are at least as many as the floor."""
+
+    category = dy.String(primary_key=True)  # its path, as in silver.codes
+    event_count = count()
+    purchase_count = count()  # events
+    orders = count()  # purchases of one order number, or of one instant where they have none, are one
+    spend = dy.Int64(nullable=True)  # minor units; null where something was bought and no amount is known
+    days_since_first_event = dy.Float64(nullable=False)
+    days_since_last_event = dy.Float64(nullable=False)
+    days_since_purchase = dy.Float64(nullable=True)  # the last; null where nothing was bought
+    # Mean days between instants of purchase; null where there are fewer than two.
+    purchase_cycle_days = dy.Float64(nullable=True)
+    event_share = dy.Float64(nullable=False)  # of all events of the user, those without a category too
+    affinity = dy.Float64(nullable=True)  # the score of category_<level>_affinity; null where no event has a weight
+
+
+class UserCategoryLists(PerUser):
+    """gold.user_category_features as they travel with a user's row, all categories in one list. Not a table."""
+
+    categories = dy.List(
+        dy.Struct({name: UserCategoryFeatures.columns()[name] for name in UserCategoryFeatures.column_names()[2:]}),
+        nullable=False,
+    )

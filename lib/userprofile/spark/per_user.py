@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -22,11 +22,16 @@ def spark_schema(schema: pa.Schema) -> StructType:
 
 
 def per_user(
-    events: DataFrame, function: Callable[[pl.DataFrame], pl.DataFrame], *, schema: pa.Schema, partitions: int
+    events: DataFrame,
+    function: Callable[[pl.DataFrame], pl.DataFrame],
+    *,
+    schema: pa.Schema,
+    partitions: int,
+    by: Sequence[str] = ("user_id",),
 ) -> DataFrame:
-    """Rows that `function` makes of whole users; the grain is its own.
+    """Rows that `function` makes of whole users, or of what else `by` keeps together; the grain is its own.
 
-    Events are shuffled by hash of `user_id` into exactly `partitions` partitions; each reaches one call of `function`
+    Events are shuffled by hash of `by` into exactly `partitions` partitions; each reaches one call of `function`
     as one frame, rows in no order, columns as in `events`. Empty partitions are not handed over. The result must have
     the columns of `schema`, in any order; values are cast to its types and refused when that loses something.
     `function` runs on executors: it must pickle (a module's function, or a partial of one) and reach for nothing.
@@ -37,7 +42,7 @@ def per_user(
         if sum(batch.num_rows for batch in received):
             yield from declared_batches(function(frame_of(received)), schema)
 
-    return events.repartition(partitions, "user_id").mapInArrow(rows_of_partition, spark_schema(schema))
+    return events.repartition(partitions, *by).mapInArrow(rows_of_partition, spark_schema(schema))
 
 
 def frame_of(batches: list[pa.RecordBatch]) -> pl.DataFrame:

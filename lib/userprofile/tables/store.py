@@ -12,9 +12,9 @@ from typing import Any
 
 import dataframely as dy
 import deltalake
+import polars as pl
 import pyarrow as pa
 from delta import exceptions as conflicts
-from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -72,7 +72,7 @@ class Store:
         What may be null need not be there: a column that the table did not have yet is null, one more is left out.
         """
         frame = self.spark.read.format("delta").option("versionAsOf", pinned.version).load(self.path(pinned.table))
-        expected = from_arrow_schema(arrow_schema(schema))
+        expected = _spark_schema(schema)
         later = {field.name: F.lit(None).cast(field.dataType) for field in gained(frame.schema, expected)}
         frame = frame.withColumns(later).drop(*(field.name for field in lost(frame.schema, expected)))
         require_same_schema(
@@ -83,6 +83,29 @@ class Store:
     def rows(self, rows: Sequence[Mapping[str, Any]], schema: type[dy.Schema]) -> DataFrame:
         """A small frame of the given rows."""
         return self.spark.createDataFrame(pa.Table.from_pylist(list(rows), schema=arrow_schema(schema)))
+
+    def small(self, pinned: TableVersion, schema: type[dy.Schema]) -> pl.DataFrame:
+        """The same of a table that the driver can hold, without a Spark job, which would cost more than its rows."""
+        log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
+        rows = log.to_pyarrow_table()
+        what = f"table {pinned.table} has other columns than this version reads"
+        require_same_schema(from_arrow_schema(rows.schema), _spark_schema(schema), what=what, nullability=False)
+        return pl.DataFrame(rows.select(schema.column_names()))
+
+    def append_small(
+        self, rows: Sequence[Mapping[str, Any]], table: str, schema: type[dy.Schema], transaction: Transaction
+    ) -> None:
+        """Add a few rows once: the same transaction again adds nothing."""
+        frame = pa.Table.from_pylist(list(rows), schema=arrow_schema(schema))
+        done = deltalake.CommitProperties(
+            custom_metadata={"userMetadata": self.run_id},
+            app_transactions=[deltalake.Transaction(transaction.application, transaction.version)],
+        )
+        with self._lock(table), _clear_errors(table):
+            self._create(table, schema, "")
+            log = deltalake.DeltaTable(self.path(table))
+            if (log.transaction_version(transaction.application) or 0) < transaction.version:
+                deltalake.write_deltalake(log, frame, mode="append", commit_properties=done)
 
     def append(
         self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction, *, partition: str = ""
@@ -107,12 +130,12 @@ class Store:
         options: dict[str, str],
         partition: str,
     ) -> TableVersion:
-        expected = from_arrow_schema(arrow_schema(schema))
+        expected = _spark_schema(schema)
         require_same_schema(
             frame.schema, expected, what=f"the rows to be written to {table} have other columns", nullability=False
         )
         with self._lock(table), _clear_errors(table):
-            self._create(table, expected, partition)
+            self._create(table, schema, partition)
             before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*expected.names).write.format("delta").mode(mode)
             writer.options(**options, userMetadata=self.run_id).save(self.path(table))
@@ -121,11 +144,14 @@ class Store:
             rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if log.version() > before else 0
             return TableVersion(table, log.version(), rows)
 
-    def _create(self, table: str, columns: StructType, partition: str) -> None:
+    def _create(self, table: str, schema: type[dy.Schema], partition: str) -> None:
+        """The table, if there is none yet, or the columns that it lacks; Delta refuses nulls where none may be."""
         if not self.exists(table):
-            # Column by column, since a frame's own nullability would be lost; NOT NULL is then enforced by Delta.
-            builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).addColumns(columns)
-            (builder.partitionedBy(partition) if partition else builder).execute()
+            deltalake.DeltaTable.create(
+                self.path(table), arrow_schema(schema), mode="ignore", partition_by=partition or None
+            )
+            return
+        columns = _spark_schema(schema)
         existing = self.spark.read.format("delta").load(self.path(table)).schema
         new, kept = gained(existing, columns), lost(existing, columns)
         both = StructType([field for field in existing.fields if field not in kept] + new)
@@ -169,11 +195,15 @@ class Store:
             yield
 
 
+def _spark_schema(schema: type[dy.Schema]) -> StructType:
+    return from_arrow_schema(arrow_schema(schema))
+
+
 @contextmanager
 def _clear_errors(table: str) -> Iterator[None]:
     try:
         yield
-    except _CONFLICTS as error:
+    except (*_CONFLICTS, deltalake.exceptions.CommitFailedError) as error:
         raise ConflictError(
             f"another writer changed {table} at the same time", fix="run the same command again"
         ) from error

@@ -1,0 +1,67 @@
+"""Has a feature's distribution moved? The population stability index between two groups of rows.
+
+Index and limits: N. Siddiqi, Credit Risk Scorecards (2006). Its size by chance: B. Yurdakul, Statistical Properties of
+Population Stability Index (2018): chi-squared of bins - 1, times 1 / rows of the one + 1 / rows of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from scipy.stats import chi2
+
+from userprofile.selection.bins import binned, edges, matrix
+
+NOTICEABLE, LARGE = 0.1, 0.25
+CHANCE = 0.999  # of the index between two samples of one distribution to lie below `by_chance`
+_EMPTY_BIN = 0.5  # rows added to every bin of either side, so that the logarithm of an empty one is finite
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a feature moved from one group of rows to another."""
+
+    feature: str
+    earlier: str
+    later: str
+    index: float
+    by_chance: float  # an index that samples of this size reach without any drift
+
+    @property
+    def strength(self) -> str:
+        """In words; nothing where chance alone might have made it."""
+        if self.index <= self.by_chance or self.index < NOTICEABLE:
+            return ""
+        return "large" if self.index >= LARGE else "noticeable"
+
+
+def drifts(
+    earlier: pl.DataFrame, later: pl.DataFrame, *, names: Sequence[str], between: tuple[str, str]
+) -> list[Drift]:
+    """One entry per name, a numeric column of both frames; none where a frame has no rows."""
+    if earlier.is_empty() or later.is_empty():
+        return []
+    pairs = zip(names, matrix(earlier, names).T, matrix(later, names).T, strict=True)
+    return [Drift(name, *between, *stability(before, after)) for name, before, after in pairs]
+
+
+def stability(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """The index over the deciles of `before` and a bin of nulls, and what chance makes of it.
+
+    Sum of (share after - share before) * ln(share after / share before); 0 where nothing moved.
+    """
+    limits = edges(before)
+    bins = len(limits) + 2
+    counts = [np.bincount(binned(values, limits), minlength=bins) for values in (before, after)]
+    used = (counts[0] + counts[1]) > 0
+    expected, actual = (_shares(count[used]) for count in counts)
+    index = float(np.sum((actual - expected) * np.log(actual / expected)))
+    freedom = max(1, int(used.sum()) - 1)
+    return index, float(chi2.ppf(CHANCE, freedom)) * (1 / len(before) + 1 / len(after))
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    return (counts + _EMPTY_BIN) / (counts.sum() + _EMPTY_BIN * len(counts))

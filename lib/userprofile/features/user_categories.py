@@ -1,0 +1,110 @@
+"""What a user did in each category, where it is enough to tell something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from userprofile.columns import CATEGORY_LEVELS
+from userprofile.errors import UsageError
+from userprofile.features.affinity import ACTION_WEIGHTS, AFFINITY, weight
+from userprofile.features.assemble import in_schema
+from userprofile.features.entries import Key
+from userprofile.features.monetary import spent
+from userprofile.features.orderings import rows_by_value
+from userprofile.features.ranking import USER, _named, values_per_user
+from userprofile.features.repurchase import FIRST_BOUGHT, LAST_BOUGHT
+from userprofile.features.vocabulary import AGE_DAYS, BOUGHT, ORDER
+from userprofile.schemas.gold import PerUser, UserCategoryFeatures
+from userprofile.windows import MICROSECONDS_A_DAY, AsOf, in_time_order
+
+READ = ("user", "event_time", "known_at", "action", "amount", "order")
+KEY = PerUser.column_names()
+
+
+def user_categories_per_user(
+    events: pl.DataFrame,
+    *,
+    as_ofs: Sequence[AsOf],
+    level: int,
+    floor: int,
+    half_life_days: float,
+    names: pl.DataFrame,
+) -> pl.DataFrame:
+    """gold.user_category_features: a row per user, as-of date and category of the level with `floor` events or more.
+
+    `events` are UserEvents, whole users, in any order; `names` are rows of SilverCodes with the words of the level.
+    Rows by user, date and the category's code. Affinities are those of features/affinity.py: shares of all of the
+    user's categories, those below the floor too.
+    Raises UsageError for a level or a floor that cannot be, DataGateError where a category has no word.
+    """
+    if level not in CATEGORY_LEVELS or floor < 1:
+        raise UsageError(
+            "features per category need a level and a floor",
+            expected=f"level among {', '.join(map(str, CATEGORY_LEVELS))}, floor >= 1",
+            received=f"level {level}, floor {floor}",
+        )
+    by = f"category_{level}"
+    numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
+    together = numbered.select(pl.col(*READ, by).gather(rows_by_value(numbered, Key(by, pl.col(by)))))
+    fading = weight(half_life_days, ACTION_WEIGHTS)
+    dated = []
+    for as_of in as_ofs:
+        age_days = (pl.lit(as_of.instant) - pl.col("event_time")).to_physical() / MICROSECONDS_A_DAY
+        known = together.filter(as_of.knows()).with_columns(age_days.alias("age_days"))
+        pairs = _pairs(known.with_columns(fading.expr.alias(fading.name)), by=by)
+        enough = pairs.filter(pl.col("event_count") >= floor).with_columns(as_of_date=as_of.date)
+        dated.append(enough.join(_users(numbered, as_of), on="user", how="left", maintain_order="left"))
+    if not dated:
+        return UserCategoryFeatures.create_empty()
+    rows = _named(pl.concat(dated).sort("user", "as_of_date", by), by=by, names=names)
+    shares = rows.with_columns(category="name", event_share=pl.col("event_count") / pl.col("user_events"))
+    return in_schema(shares, UserCategoryFeatures)
+
+
+def with_categories(rows: pl.DataFrame, categories: pl.DataFrame) -> pl.DataFrame:
+    """Adds `categories` (UserCategoryLists) to rows per user and as-of date; empty where a row has none.
+
+    `categories` are rows of user_categories_per_user.
+    """
+    of_user = pl.struct(pl.exclude(KEY)).alias("categories")
+    lists = categories.group_by(KEY, maintain_order=True).agg(of_user)
+    joined = rows.join(lists, on=KEY, how="left", maintain_order="left")
+    return joined.with_columns(pl.col("categories").fill_null([]))
+
+
+def _pairs(known: pl.DataFrame, *, by: str) -> pl.DataFrame:
+    """One row per `user` and value of `by`, both ascending, of events that stand so and in order of time."""
+    pairs = values_per_user(known, by=by, columns=_columns()).rechunk()
+    orders = (
+        known.filter(BOUGHT).select("user", by, ORDER.expr.alias("order")).unique().group_by("user", by).len("orders")
+    )
+    pairs = pairs.join(orders, on=["user", by], how="left", maintain_order="left")
+    total = pairs.group_by("user", maintain_order=True).agg(total=pl.col("affinity").sum())
+    pairs = pairs.join(total, on="user", how="left", maintain_order="left")
+    span = pl.col(FIRST_BOUGHT.name) - pl.col(LAST_BOUGHT.name)
+    gaps = pl.col("orders").cast(pl.Int64) - 1
+    return pairs.with_columns(
+        pl.col("orders").fill_null(0),
+        purchase_cycle_days=pl.when((gaps > 0) & (span > 0)).then(span / gaps),
+        affinity=pl.when(pl.col("total") > 0).then(pl.col("affinity") / pl.col("total")),
+        days_since_purchase=pl.col(LAST_BOUGHT.name),
+    )
+
+
+def _users(numbered: pl.DataFrame, as_of: AsOf) -> pl.DataFrame:
+    known = numbered.lazy().select("user", "user_id", "known_at").filter(as_of.knows()).collect()
+    users = known.with_columns(USER.set_sorted()).group_by("user", maintain_order=True)
+    return users.agg(pl.col("user_id").first(), user_events=pl.len())
+
+
+def _columns() -> Mapping[str, pl.Expr]:
+    return {
+        "event_count": pl.len(),
+        "purchase_count": BOUGHT.sum(),
+        "spend": spent(BOUGHT),
+        "days_since_first_event": AGE_DAYS.max(),
+        "days_since_last_event": AGE_DAYS.min(),
+        **{helper.name: helper.expr for helper in (FIRST_BOUGHT, LAST_BOUGHT, AFFINITY)},
+    }

@@ -1,0 +1,65 @@
+"""What an audit does user by user: a sample of (user, as-of date), from raw rows and with later events added."""
+
+from __future__ import annotations
+
+import polars as pl
+from pyspark.sql import functions as F
+
+from userprofile.audit.later_events import Change, changes, summed
+from userprofile.audit.recompute import Difference, differences
+from userprofile.features.entries import Catalogue
+from userprofile.pipelines.engine import Engine, coded_events, names_of_codes
+from userprofile.pipelines.population import population_statistics
+from userprofile.pipelines.raw_histories import raw_histories, users_of
+from userprofile.pipelines.steps import Run
+from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.gold import PopulationStatistics
+from userprofile.tables.store import TableVersion
+from userprofile.windows import AsOf
+
+
+def of_bounded_users(run: Run, events: TableVersion, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Without users of more than `audit_features.events_per_user` events, whom one machine should not hold."""
+    history = run.store.read(events, SilverEvents).join(F.broadcast(users_of(run, pairs)), "user_id")
+    counts = history.groupBy("user_id").count().where(F.col("count") <= run.config.audit_features.events_per_user)
+    return pairs.join(pl.DataFrame(counts.select("user_id").toArrow()), on="user_id", how="semi")
+
+
+def raw_differences(
+    run: Run, pairs: pl.DataFrame, *, bronze: TableVersion, events: TableVersion, catalogue: Catalogue
+) -> list[Difference]:
+    """Stored values of `pairs`, rows of gold.training_examples, that raw rows before the as-of date do not give."""
+    timezone = run.config.source.timezone
+    return differences(
+        pairs,
+        raw_histories(run, bronze=bronze, events=events, users=users_of(run, pairs)),
+        features=catalogue.features,
+        as_ofs=_as_ofs(pairs, timezone),
+        timezone=timezone,
+        arrival_lag=run.config.build_features.arrival_lag,
+    )
+
+
+def later_changes(run: Run, pairs: pl.DataFrame, *, events: TableVersion, catalogue: Catalogue) -> list[Change]:
+    """Columns, those of sequences too, that events after the as-of date change."""
+    if pairs.is_empty():
+        return []
+    as_ofs = _as_ofs(pairs, run.config.source.timezone)
+    coded = coded_events(run, events, with_bots=False)
+    statistics = pl.DataFrame(population_statistics(coded, as_ofs=as_ofs).toArrow())
+    statistics = PopulationStatistics.validate(statistics, cast=True)
+    names, length = names_of_codes(run), run.config.build_features.sequence_length
+    history = pl.DataFrame(coded.join(F.broadcast(users_of(run, pairs)), "user_id").toArrow())
+
+    def compute(events: pl.DataFrame, as_of: AsOf) -> pl.DataFrame:
+        return Engine([as_of], catalogue, length, statistics, names)(events)
+
+    found: list[Change] = []
+    for as_of in as_ofs:
+        of_date = pairs.filter(pl.col("as_of_date") == as_of.date)
+        found += changes(history.join(of_date, on="user_id", how="semi"), as_of=as_of, compute=compute)
+    return summed(found)
+
+
+def _as_ofs(pairs: pl.DataFrame, timezone: str) -> list[AsOf]:
+    return [AsOf.at(day, timezone) for day in sorted(pairs["as_of_date"].unique())]

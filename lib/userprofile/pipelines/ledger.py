@@ -1,0 +1,74 @@
+"""ops.runs: what each step read and wrote, by which code and configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import polars as pl
+
+from userprofile.schemas.ops import OpsRuns
+from userprofile.tables.store import Store, TableVersion, Transaction
+
+RUNS = "ops.runs"
+
+
+def runs(store: Store) -> pl.DataFrame:
+    """All rows, in the order in which runs began; none where nothing has been done yet."""
+    if not store.exists(RUNS):
+        return OpsRuns.create_empty()
+    return store.small(store.pin(RUNS), OpsRuns).sort("started_at", maintain_order=True)
+
+
+def last_run(store: Store, *steps: str, as_of: date | None) -> dict[str, Any] | None:
+    """The latest row of any of these steps (of this as-of date), metrics parsed."""
+    latest = runs(store).filter(pl.col("step").is_in(steps), pl.col("as_of_date").eq_missing(as_of)).tail(1)
+    for row in latest.to_dicts():
+        outputs = [TableVersion(**pinned) for pinned in row["outputs"]]
+        return {**row, "metrics": json.loads(row["metrics"]), "outputs": outputs}
+    return None
+
+
+def record_runs(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the rows of one step of one run, which may have been done for several dates."""
+    first = rows[0]
+    transaction = Transaction(f"{first['run_id']}/{first['step']}/{first['as_of_date']}", 1)
+    store.append_small(rows, RUNS, OpsRuns, transaction)
+
+
+def fingerprint_of(
+    step: str, inputs: Sequence[TableVersion], parameters: dict[str, Any] | None, as_of: date | None, config: str
+) -> str:
+    """Equal where a step would do the same again."""
+    key = {
+        "step": step,
+        "inputs": [(pinned.table, pinned.version) for pinned in inputs],
+        "parameters": parameters or {},
+        "as_of": as_of,
+        "config": config,
+        "code": code_version(),
+    }
+    return hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """A short fingerprint of the package's own source files, wherever they were loaded from."""
+    hasher = hashlib.sha256()
+    for name, source in sorted(_sources(importlib.resources.files("userprofile"), "")):
+        hasher.update(name.encode() + b"\0" + source)
+    return hasher.hexdigest()[:12]
+
+
+def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".py", ".html")):
+            yield prefix + entry.name, entry.read_bytes()

@@ -1,0 +1,86 @@
+"""The job that bench-features measures, as the library does it: fifty columns and the last fifty events per user."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import features_shop
+import polars as pl
+from pyspark.sql import DataFrame
+
+from userprofile.columns import Action
+from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
+from userprofile.features.entries import Catalogue
+from userprofile.features.sequences import CODES
+from userprofile.pipelines.engine import Engine
+from userprofile.pipelines.population import population_statistics
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.events import UserEvents
+from userprofile.schemas.gold import PopulationStatistics
+from userprofile.spark.per_user import per_user
+from userprofile.windows import ALL_HISTORY, ORDER, AsOf
+
+TIMEZONE = "UTC"
+AS_OF = AsOf.at(dt.date(2024, 6, 29), TIMEZONE)  # the day after the log's last
+AS_OFS = [AsOf.at(AS_OF.date - dt.timedelta(days=14 * back), TIMEZONE) for back in range(8)]
+WINDOWS = (*DEFAULT_WINDOWS, ALL_HISTORY)
+HALF_LIFE_DAYS, TOP, LAST_EVENTS = 30.0, 10, 50
+
+ACTIONS = (Action.VIEW, Action.CART, Action.FAVOURITE, Action.PURCHASE)
+RANKED = ("category_2", "brand")
+FIFTY = (
+    *(f"{action}_count_{window.name}" for action in ACTIONS for window in WINDOWS),
+    *(
+        f"{what}_{window.name}"
+        for what in ("active_days", "spend", "orders", "average_order_value")
+        for window in WINDOWS
+    ),
+    *(f"days_since_{what}" for what in (*ACTIONS, "any")),
+    "tenure_days",
+    "distinct_items_all",
+    "discount_share",
+    *(f"{kind}_affinity" for kind in RANKED),
+)
+
+
+def whole_catalogue() -> Catalogue:
+    """Every feature that the library has."""
+    return catalogue(timezone=TIMEZONE, half_life_days=HALF_LIFE_DAYS, affinity_top=TOP)
+
+
+def fifty_columns() -> Catalogue:
+    """Those of FIFTY; KeyError where the library no longer has one."""
+    every = {feature.name: feature for feature in whole_catalogue().features}
+    return compose([every[name] for name in FIFTY])
+
+
+def columns_read(wanted: Catalogue) -> list[str]:
+    """What the features and sequences read of an event, so that nothing else is shuffled: SQL engines see to that."""
+    read = {root for feature in wanted.features for root in feature.expr.meta.root_names()}
+    for feature in wanted.features:
+        inner = [*(one.expr for one in (*feature.helpers, *feature.pairs)), *(key.expr for key in feature.keys)]
+        read |= {root for expr in inner for root in expr.meta.root_names()}
+    read |= {*ORDER, "known_at", *CODES, *(feature.by for feature in wanted.features)}
+    return [name for name in UserEvents.columns() if name in read]
+
+
+def user_rows(
+    events: DataFrame,
+    wanted: Catalogue,
+    *,
+    as_ofs: Sequence[AsOf],
+    partitions: int,
+    statistics: pl.DataFrame | None = None,
+) -> DataFrame:
+    """One row per user and date; the whole catalogue needs the `statistics` of `population`."""
+    counted = PopulationStatistics.create_empty() if statistics is None else statistics
+    engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
+    read = events.select(*columns_read(wanted))
+    return per_user(read, engine, schema=arrow_schema(engine.schema()), partitions=partitions)
+
+
+def population(events: DataFrame, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
+    """gold.population_statistics of the log."""
+    counted = pl.DataFrame(population_statistics(events, as_ofs=as_ofs).toArrow())
+    return PopulationStatistics.validate(counted, cast=True)

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from userprofile.columns import ACTIONS
+from userprofile.errors import DataGateError, UsageError
+from userprofile.features.affinity import ACTION_WEIGHTS
+from userprofile.features.user_categories import user_categories_per_user, with_categories
+from userprofile.schemas.gold import UserCategoryFeatures, UserCategoryLists
+
+SETTINGS = {"level": 2, "floor": 2, "half_life_days": 10.0}
+ONE, DAY = dt.timedelta(microseconds=1), dt.timedelta(days=1)
+KEY = ["user_id", "as_of_date"]
+
+
+@pytest.fixture(scope="module")
+def categories(as_ofs, names):
+    def run(events, **changes):
+        return user_categories_per_user(events, **{"as_ofs": as_ofs, "names": names, **SETTINGS, **changes})
+
+    return run
+
+
+def weight(event, as_of):
+    action_weight = ACTION_WEIGHTS.get(ACTIONS[event["action"]], 0.0)
+    return action_weight * 2 ** -((as_of.instant - event["event_time"]) / DAY / SETTINGS["half_life_days"])
+
+
+def oracle(history, as_of, level):
+    """Of one user's known events: a row for each category of at least two events."""
+    of_category = defaultdict(list)
+    for event in history:
+        of_category[event[f"category_{level}"]].append(event)
+    del of_category[None]
+    total = sum(weight(event, as_of) for events in of_category.values() for event in events)
+    for code, events in of_category.items():
+        if len(events) < 2:
+            continue
+        ages = [(as_of.instant - event["event_time"]) / DAY for event in events]
+        bought = [event for event in events if ACTIONS[event["action"]] == "purchase"]
+        bought_ages = [(as_of.instant - event["event_time"]) / DAY for event in bought]
+        orders = {event["order"] or event["event_time"] for event in bought}
+        amounts = [event["amount"] for event in bought if event["amount"] is not None]
+        span = max(bought_ages, default=0) - min(bought_ages, default=0)
+        yield {
+            "category": f"category_{level} / {code}",
+            "event_count": len(events),
+            "purchase_count": len(bought),
+            "orders": len(orders),
+            "spend": sum(amounts) if amounts or not bought else None,
+            "days_since_first_event": max(ages),
+            "days_since_last_event": min(ages),
+            "days_since_purchase": min(bought_ages, default=None),
+            "purchase_cycle_days": span / (len(orders) - 1) if len(orders) > 1 and span > 0 else None,
+            "event_share": len(events) / len(history),
+            "affinity": sum(weight(event, as_of) for event in events) / total if total else None,
+        }
+
+
+def near(row):
+    return {name: pytest.approx(value, rel=1e-9) if isinstance(value, float) else value for name, value in row.items()}
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_every_column_agrees_with_plain_python(categories, random_log, history_of, as_ofs, seed, level):
+    events = random_log(seed)
+    found = {(*(row[name] for name in KEY), row["category"]): row for row in categories(events, level=level).to_dicts()}
+    expected = {
+        (user_id, as_of.date, row["category"]): {"user_id": user_id, "as_of_date": as_of.date, **row}
+        for user_id in events["user_id"].unique()
+        for as_of in as_ofs
+        for row in oracle(history_of(events, user_id, as_of), as_of, level)
+    }
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        assert found[key] == near(row), key
+    for name in UserCategoryFeatures.column_names():
+        assert len({row[name] for row in found.values()}) > 1, f"{name} is the same everywhere, so nothing was tested"
+    for name in ("spend", "days_since_purchase", "purchase_cycle_days"):
+        assert None in {row[name] for row in found.values()}, name
+
+
+def test_rows_are_those_of_the_declared_table(categories, random_log):
+    rows = categories(random_log(0))
+    UserCategoryFeatures.validate(rows, cast=False)
+    by_code = pl.col("category").str.extract(r"(\d+)$").cast(pl.Int32)
+    assert rows.equals(rows.sort(*KEY, by_code))
+
+
+def test_the_floor_leaves_out_rows_and_changes_none(categories, random_log):
+    everything, some = (categories(random_log(1), floor=floor) for floor in (1, 4))
+    assert some.equals(everything.filter(pl.col("event_count") >= 4))
+    assert 0 < some.height < everything.height
+    totals = everything.group_by(KEY).agg(pl.col("affinity").sum())["affinity"]
+    assert totals.to_list() == pytest.approx([1.0] * totals.len()), "affinities are shares of all categories"
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1_000), shuffle=st.integers(0, 1_000))
+def test_the_order_of_rows_never_matters(categories, random_log, seed, shuffle):
+    events = random_log(seed)
+    assert categories(events.sample(fraction=1, shuffle=True, seed=shuffle)).equals(categories(events))
+
+
+@pytest.mark.parametrize("clocks", [("event_time", "known_at"), ("known_at",)])
+def test_what_is_known_at_the_instant_or_later_changes_no_bit(categories, random_log, as_ofs, clocks):
+    as_of = as_ofs[0]
+    known, others = random_log(1).filter(as_of.knows()), random_log(2).filter(pl.col("event_time") < as_of.instant)
+    unknown = others.with_columns(pl.lit(as_of.instant).cast(pl.Datetime("us", "UTC")).alias(name) for name in clocks)
+    seen = categories(pl.concat([known, unknown]), as_ofs=[as_of])
+    assert seen.equals(categories(known, as_ofs=[as_of]))
+    just_before = unknown.with_columns(pl.col(*clocks) - ONE)
+    changed = categories(pl.concat([known, just_before]), as_ofs=[as_of])
+    assert changed["event_count"].sum() > seen["event_count"].sum()
+
+
+def test_twins_in_a_crowd_have_the_same_bits(categories, random_log):
+    twins = [
+        random_log(8).with_columns(pl.col("user_id").str.replace("user", f"user of copy {copy:03}"))
+        for copy in range(200)
+    ]
+    rows = categories(pl.concat(twins)).with_columns(pl.col("user_id").str.tail(1))
+    alone = categories(random_log(8)).with_columns(pl.col("user_id").str.tail(1))
+    everyone = pl.concat([alone] * len(twins)).sort("user_id", maintain_order=True)
+    assert rows.sort("user_id", maintain_order=True).sort(*KEY, "category").equals(everyone.sort(*KEY, "category"))
+
+
+def test_no_events_are_no_rows(categories, random_log):
+    empty = UserCategoryFeatures.create_empty()
+    assert categories(random_log(0).head(0)).equals(empty)
+    assert categories(random_log(0), as_ofs=[]).equals(empty)
+    assert categories(random_log(0), level=3).equals(empty), "the log has no category of that level"
+
+
+def test_lists_hold_the_rows_of_each_user_and_date(categories, random_log):
+    events = random_log(2)
+    rows = categories(events)
+    users = pl.DataFrame({"user_id": events["user_id"].unique().sort()}).join(
+        rows.select("as_of_date").unique(), how="cross"
+    )
+    listed = with_categories(users.with_columns(more=pl.lit(1)), rows)
+    assert listed.select(users.columns).equals(users)
+    UserCategoryLists.validate(listed.drop("more"), cast=False)
+    few = rows.filter(pl.col("user_id") != "user 1")
+    again = with_categories(users, few)
+    assert again.filter(pl.col("user_id") == "user 1")["categories"].to_list() == [[]] * 2
+    unfolded = again.explode("categories", empty_as_null=False).unnest("categories")
+    assert unfolded.select(few.columns).sort(*KEY, maintain_order=True).equals(few)
+
+
+def test_a_category_without_a_word_is_refused(categories, random_log, names):
+    with pytest.raises(DataGateError, match="codes of category_2 have no word"):
+        categories(random_log(1), names=names.filter(pl.col("kind").cast(pl.String) != "category_2"))
+
+
+@pytest.mark.parametrize("wrong", [{"level": 0}, {"level": 4}, {"floor": 0}, {"half_life_days": 0.0}])
+def test_impossible_settings_are_refused(categories, random_log, wrong):
+    with pytest.raises(UsageError):
+        categories(random_log(1), **wrong)
