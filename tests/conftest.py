@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of the suite: two cores, two partitions, nothing left behind in the checkout."""
+    """The one session of the process that runs tests: two cores, two partitions, nothing left behind in the checkout."""
     from userprofile.spark.session import build_session
 
     folder = tmp_path_factory.mktemp("spark")
@@ -31,7 +31,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         settings={
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.local.dir": str(folder / "local"),
-            # Plans of tests run once: compiling them well takes longer than running them badly.
+            # Plans of tests see few rows and run once: compiling and adapting them takes longer than running them.
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.adaptive.enabled": "false",
             "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder / 'derby'}",
         },
         verbose=False,

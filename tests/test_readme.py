@@ -46,6 +46,8 @@ SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
     "make run AS_OF=2017-11-01": f"make run {SHOP} AS_OF=2024-02-20",
+    "make build_features AS_OF=2017-12-01,2017-11-01": f"make build_features {SHOP} AS_OF=2024-02-10,2024-02-20",
+    "make backfill FROM=2017-11-01 TO=2017-11-08": f"make backfill {SHOP} FROM=2024-02-19 TO=2024-02-20",
     "make run MASTER=spark://127.0.0.1:7077": f"make run {SHOP} MASTER=spark://127.0.0.1:{{port}}",
     "MASTER=spark://127.0.0.1:7077 jobs/launchers/submit.sh build_report --source complete_journey": (
         "MASTER=spark://127.0.0.1:{port} jobs/launchers/submit.sh build_report"
@@ -57,9 +59,11 @@ SMALL_FORMS = {
     "make build_features build_catalogue CONF=my_features.yaml": (
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
+    "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",
     "make bench-path": "make --dry-run bench-path",
+    "make bench-features": "make --dry-run bench-features",
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

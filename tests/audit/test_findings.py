@@ -21,7 +21,11 @@ FOUND = Findings(
     differences=[Difference("spend_all", 7, "a1b2", DAY, 100, None)],
     changes=[Change("peek", "events at as_of", 190)],
     signals=[Signal("peek", 0.999, 0.5, 0.001, too_good=True), Signal("orders_7d", None, 0.0, 0.001, too_good=False)],
-    drifts=[Drift("orders_7d", "2024-03-01", "2024-03-20", 0.3, 0.05), Drift("spend_all", "a", "b", 0.3, 0.5)],
+    drifts=[
+        Drift("orders_7d", "2024-02-01", "2024-03-01", 0.2, 0.05),
+        Drift("orders_7d", "2024-03-01", "2024-03-20", 0.3, 0.05),
+        Drift("spend_all", "a", "b", 0.3, 0.5),
+    ],
     unscored="no gold.user_features",
 )
 
@@ -36,8 +40,8 @@ def test_the_page_says_what_a_reader_asks():
     assert "| spend_all | 7 | a1b2 | 2024-03-20 | 100 | null |" in page
     assert "| peek | events at as_of | 190 |" in page
     assert "| peek | 0.999 |" in page
-    assert "| orders_7d | 2024-03-01 | 2024-03-20 | 0.3 | 0.05 | large |" in page
-    assert "| spend_all | a | b |" not in page
+    assert "| orders_7d | 0.3 | 2024-03-01 | 2024-03-20 | 0.05 | large | 2 |" in page
+    assert "| a | b |" not in page
     assert "Recomputed from raw rows, and tried with later events: 2 columns.\n\norders_7d, spend_all" in page
     assert "Only tried with later events: 2 columns.\n\npeek, brand_affinity" in page
     assert "no gold.user_features" in page
@@ -47,4 +51,4 @@ def test_the_data_say_the_same():
     tree = json.loads(FOUND.to_json())
     assert tree["leaking"] == ["peek", "spend_all"]
     assert tree["differences"][0]["recomputed"] is None
-    assert [drift["strength"] for drift in tree["drifts"]] == ["large", ""]
+    assert [drift["strength"] for drift in tree["drifts"]] == ["noticeable", "large", ""]

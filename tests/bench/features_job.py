@@ -12,14 +12,13 @@ from pyspark.sql import DataFrame
 from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
-from userprofile.features.sequences import CODES
 from userprofile.pipelines.engine import Engine
 from userprofile.pipelines.population import population_statistics
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
 from userprofile.spark.per_user import per_user
-from userprofile.windows import ALL_HISTORY, ORDER, AsOf
+from userprofile.windows import ALL_HISTORY, AsOf
 
 TIMEZONE = "UTC"
 AS_OF = AsOf.at(dt.date(2024, 6, 29), TIMEZONE)  # the day after the log's last
@@ -56,12 +55,8 @@ def fifty_columns() -> Catalogue:
 
 
 def columns_read(wanted: Catalogue) -> list[str]:
-    """What the features and sequences read of an event, so that nothing else is shuffled: SQL engines see to that."""
-    read = {root for feature in wanted.features for root in feature.expr.meta.root_names()}
-    for feature in wanted.features:
-        inner = [*(one.expr for one in (*feature.helpers, *feature.pairs)), *(key.expr for key in feature.keys)]
-        read |= {root for expr in inner for root in expr.meta.root_names()}
-    read |= {*ORDER, "known_at", *CODES, *(feature.by for feature in wanted.features)}
+    """What the job reads of an event, so that nothing else is shuffled."""
+    read = Engine([], wanted, LAST_EVENTS, PopulationStatistics.create_empty(), features_shop.names()).reads()
     return [name for name in UserEvents.columns() if name in read]
 
 

@@ -12,7 +12,7 @@ from userprofile.features.affinity import ACTION_WEIGHTS, affinity
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import compose
 
-KINDS = ("category_1", "category_2", "category_3", "brand")
+KINDS = ("category_1", "category_2", "category_3", "brand", "colour", "price_band")
 HALF_LIFE, TOP = 10.0, 3
 
 

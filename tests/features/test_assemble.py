@@ -140,3 +140,10 @@ def test_twins_in_a_crowd_have_the_same_bits(features, random_log, as_ofs):
     alone = features(random_log(8), as_ofs[1:]).with_columns(pl.col("user_id").str.tail(1))
     everyone = pl.concat([alone] * len(twins)).sort("user_id", maintain_order=True)
     assert rows.sort("user_id", maintain_order=True).equals(everyone)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_user_alone_has_the_same_bits_as_among_others(features, random_log, as_ofs, seed):
+    events = random_log(seed)
+    alone = [features(events.filter(pl.col("user_id") == user_id), as_ofs) for user_id in events["user_id"].unique()]
+    assert pl.concat(alone).sort("user_id", "as_of_date").equals(features(events, as_ofs))

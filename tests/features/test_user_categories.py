@@ -132,6 +132,27 @@ def test_twins_in_a_crowd_have_the_same_bits(categories, random_log):
     assert rows.sort("user_id", maintain_order=True).sort(*KEY, "category").equals(everyone.sort(*KEY, "category"))
 
 
+@pytest.mark.parametrize("events", [300, 15])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_user_alone_has_the_same_bits_as_among_others(categories, random_log, as_ofs, seed, events):
+    """Even one with a single event."""
+    events = random_log(seed, events=events)
+    alone = [
+        categories(events.filter(pl.col("user_id") == user_id), as_ofs=[as_of], floor=1)
+        for user_id in events["user_id"].unique().sort()
+        for as_of in as_ofs
+    ]
+    assert categories(events, floor=1).equals(pl.concat(alone))
+
+
+def test_orders_of_one_instant_have_no_cycle(categories, random_log, as_ofs):
+    known = random_log(0).filter(as_ofs[0].knows(), pl.col("category_2").is_not_null()).head(1)
+    bought = known.with_columns(action=pl.lit(ACTIONS.index("purchase"), pl.Int8))
+    orders = pl.concat([bought.with_columns(order=pl.lit(order, pl.Int64)) for order in (1, 2, 2)])
+    (row,) = categories(orders, as_ofs=as_ofs[:1]).to_dicts()
+    assert (row["purchase_count"], row["orders"], row["purchase_cycle_days"]) == (3, 2, None)
+
+
 def test_no_events_are_no_rows(categories, random_log):
     empty = UserCategoryFeatures.create_empty()
     assert categories(random_log(0).head(0)).equals(empty)

@@ -42,9 +42,13 @@ class Findings:
         return [signal for signal in self.signals if signal.too_good]
 
     @property
-    def drifted(self) -> list[Drift]:
-        """What moved more than chance explains, the farthest first."""
-        return sorted((drift for drift in self.drifts if drift.strength), key=lambda drift: -drift.index)
+    def drifted(self) -> list[list[Drift]]:
+        """By feature, where it moved more than chance explains, the largest index first; the farthest feature first."""
+        moved: dict[str, list[Drift]] = {}
+        for drift in sorted(self.drifts, key=lambda drift: -drift.index):
+            if drift.strength:
+                moved.setdefault(drift.feature, []).append(drift)
+        return list(moved.values())
 
     def to_json(self) -> str:
         drifts = [{**asdict(drift), "strength": drift.strength} for drift in self.drifts]
@@ -85,8 +89,12 @@ class Findings:
             "large (Siddiqi, 2006), and above what chance makes of samples of that size.\n"
         )
         yield from _table(
-            ("feature", "from", "to", "index", "by chance", "strength"),
-            ((one.feature, one.earlier, one.later, one.index, one.by_chance, one.strength) for one in self.drifted),
+            ("feature", "largest index", "from", "to", "by chance", "strength", "times"),
+            (
+                (one.feature, one.index, one.earlier, one.later, one.by_chance, one.strength, len(moved))
+                for moved in self.drifted
+                for one in moved[:1]
+            ),
         )
         if self.unscored:
             yield f"Training was not compared with the scored population: {self.unscored}.\n"

@@ -48,6 +48,9 @@ class BuildFeatures(Section):
     item_attributes: list[str]
     arrival_lag: Duration
     sequence_length: Count
+    user_category_level: Annotated[int, Field(ge=1, le=3)]
+    user_category_floor: Count
+    item_prior_strength: Positive
     events_per_partition: Count
     own_features: list[OwnFeatures]
 

@@ -114,7 +114,7 @@ def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, re
     helpers = [helper.expr.alias(helper.name) for helper in catalogue.helpers("as_of")]
     helpers += [is_last_of(key) for key in catalogue.distinct_keys()]
     events = events.filter(as_of.knows()).with_columns(as_of=instant, **in_window)
-    events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() / MICROSECONDS_A_DAY)
+    events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() * (1 / MICROSECONDS_A_DAY))
     known = events.with_columns(helpers).select(sorted({"user"} | read))
     # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.
     return known.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()

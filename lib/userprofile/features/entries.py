@@ -113,6 +113,14 @@ class Catalogue:
         """Each window once, in order of appearance."""
         return list(dict.fromkeys(feature.window for feature in self.features if feature.window is not None))
 
+    def reads(self) -> set[str]:
+        """Every column of UserEvents that an entry reads; and names that are none of them."""
+        read = {one.by for one in self.of_values()}
+        for entry in self.features:
+            helping = [part.expr for part in (*entry.helpers, *entry.pairs)] + [key.expr for key in entry.keys]
+            read |= {root for expr in (entry.expr, *helping) for root in expr.meta.root_names()}
+        return read
+
     def helpers(self, at: Literal["call", "as_of"]) -> list[Helper]:
         """Each once. Raises UsageError when one name stands for two things."""
         return _each_once(helper for feature in self.features for helper in feature.helpers if helper.at == at)

@@ -37,8 +37,9 @@ def ranked_values(
     if shares:
         totals = scores.group_by("user", maintain_order=True).agg(total=pl.col("score").sum())
         strongest = strongest.join(totals, on="user", how="left", maintain_order="left")
-        strongest = strongest.with_columns(pl.col("score") / pl.col("total"))
-    named = _named(strongest, by=by, names=names)
+        total = pl.col("total") + 0 * pl.col("score")  # never a constant: vocabulary.AGE_DAYS says why
+        strongest = strongest.with_columns(pl.col("score") / total)
+    named = with_names(strongest, by=by, names=names)
     pair = pl.struct("name", "score").alias("ranking")
     return named.with_columns(USER.set_sorted()).group_by("user", maintain_order=True).agg(pair)
 
@@ -48,7 +49,8 @@ def _number_of_pair(by: str) -> pl.Expr:
     return begins.fill_null(value=True).cum_sum().set_sorted().alias("pair")
 
 
-def _named(codes: pl.DataFrame, *, by: str, names: pl.DataFrame) -> pl.DataFrame:
+def with_names(codes: pl.DataFrame, *, by: str, names: pl.DataFrame) -> pl.DataFrame:
+    """Adds `name`, the word of the code in `by`. Raises DataGateError where a code has none; words name themselves."""
     if codes.schema[by] == pl.String:
         return codes.with_columns(pl.col(by).alias("name"))
     words = names.filter(pl.col("kind").cast(pl.String) == by).select(pl.col("code").alias(by), name="value")

@@ -65,7 +65,7 @@ def _interpurchase_days() -> Feature:
     return Feature(
         "interpurchase_days_mean",
         family="recency",
-        expr=pl.when(orders >= 2).then((bought_at.max() - bought_at.min()) / (orders - 1) / MICROSECONDS_A_DAY),
+        expr=pl.when(orders >= 2).then((bought_at.max() - bought_at.min()) / (orders - 1) * (1 / MICROSECONDS_A_DAY)),
         dtype=dy.Float64(nullable=True, min=0),
         unit="days",
         null="fewer than 2 orders before as_of",

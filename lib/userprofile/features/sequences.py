@@ -42,7 +42,7 @@ def _as_of_rows(ordered: pl.LazyFrame, *, as_of: AsOf, length: int) -> pl.LazyFr
     days = {"age_days": instant - time, "gap_days": pl.when(pl.col("user") == pl.col("user").shift()).then(time.diff())}
     last = (
         known.with_columns(
-            (span.to_physical() / MICROSECONDS_A_DAY).fill_null(0).cast(pl.Float32).alias(name)
+            (span.to_physical() * (1 / MICROSECONDS_A_DAY)).fill_null(0).cast(pl.Float32).alias(name)
             for name, span in days.items()
         )
         .group_by("user", maintain_order=True)

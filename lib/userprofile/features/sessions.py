@@ -97,7 +97,7 @@ def _minutes_mean(begins: Helper, step: Helper) -> Feature:
     return Feature(
         "session_minutes_mean",
         family="activity",
-        expr=pl.when(count > 0).then(pl.col(step.name).sum() / count / MICROSECONDS_A_MINUTE),
+        expr=pl.when(count > 0).then(pl.col(step.name).sum() / count * (1 / MICROSECONDS_A_MINUTE)),
         dtype=dy.Float64(nullable=True, min=0),
         unit="minutes",
         null=NO_SESSION,
@@ -111,7 +111,7 @@ def _minutes_longest(elapsed: Helper) -> Feature:
     return Feature(
         "session_minutes_longest",
         family="activity",
-        expr=pl.col(elapsed.name).max() / MICROSECONDS_A_MINUTE,
+        expr=pl.col(elapsed.name).max() * (1 / MICROSECONDS_A_MINUTE),
         dtype=dy.Float64(nullable=True, min=0),
         unit="minutes",
         null=NO_SESSION,

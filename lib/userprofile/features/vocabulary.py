@@ -9,6 +9,8 @@ from userprofile.features.entries import Helper, Key
 from userprofile.windows import MICROSECONDS_A_DAY as MICROSECONDS_A_DAY
 from userprofile.windows import Window
 
+# Of several rows Polars multiplies by the reciprocal of a constant, of one row it divides: features multiply, so that
+# the last bits of a user do not depend on who else is there.
 AGE_DAYS = pl.col("age_days")  # from the event to as_of, > 0
 BOUGHT = pl.col("action") == ACTION_CODE[Action.PURCHASE]
 

@@ -59,7 +59,7 @@ def _with_labels(
 ) -> pl.DataFrame:
     time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
     ahead = events.filter(window.holds(as_of, time))
-    ahead = ahead.with_columns(days_ahead=(time - instant).dt.total_microseconds() / MICROSECONDS_A_DAY)
+    ahead = ahead.with_columns(days_ahead=(time - instant).dt.total_microseconds() * (1 / MICROSECONDS_A_DAY))
     inside = ahead.group_by("user_id", maintain_order=True)
     labelled = inside.agg(pl.lit(True).alias("did"), *(label.expr.alias(label.name) for label in labels))
     rows = rows.join(labelled, on="user_id", how="left", maintain_order="left")

@@ -13,10 +13,22 @@ from pyspark.sql import DataFrame
 from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
-from userprofile.pipelines.engine import Engine, coded_events, feature_catalogue, names_of_codes, user_rows
+from userprofile.pipelines.engine import (
+    Categories,
+    Engine,
+    category_level,
+    coded_events,
+    coded_items,
+    feature_catalogue,
+    names_of_codes,
+    partitions,
+    user_category_rows,
+    user_rows,
+)
+from userprofile.pipelines.item_features import item_counts, item_features
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.schemas.gold import PopulationStatistics, UserSequences
+from userprofile.schemas.gold import ItemFeatures, PopulationStatistics, UserCategoryFeatures, UserSequences
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf
 
@@ -49,8 +61,18 @@ def _build(
     counted = run.store.replace(
         population_statistics(people, as_ofs=as_ofs), "gold.population_statistics", PopulationStatistics, where=where
     )
-    statistics = run.store.read(counted, PopulationStatistics).where(where).toArrow()
-    engine = Engine(as_ofs, catalogue, settings.sequence_length, pl.DataFrame(statistics), names_of_codes(run))
+    of_dates = run.store.read(counted, PopulationStatistics).where(where)
+    items = _items(run, people, as_ofs, events=log.events, statistics=of_dates, where=where)
+    names = names_of_codes(run)
+    level = category_level(names, settings.user_category_level)
+    engine = Engine(
+        as_ofs,
+        catalogue,
+        settings.sequence_length,
+        pl.DataFrame(of_dates.toArrow()),
+        names,
+        categories=Categories(level, settings.user_category_floor, settings.affinity_half_life_days),
+    )
     rows = user_rows(run, coded, engine, events=log.events).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         schema = user_features_schema(catalogue)
@@ -58,11 +80,14 @@ def _build(
         sequences = run.store.replace(
             rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
         )
+        categories = run.store.replace(
+            user_category_rows(rows), "gold.user_category_features", UserCategoryFeatures, where=where
+        )
         users = _users(rows, dates)
     finally:
         rows.unpersist()
     figures = {"features": len(catalogue.names)}
-    outputs = [features, sequences, counted]
+    outputs = [features, sequences, categories, items, counted]
     return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
 
 
@@ -72,3 +97,20 @@ def _users(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
     if unknown := [str(day) for day in dates if not users.get(day)]:
         raise DataGateError(f"no user has an event that was known before {', '.join(unknown)}", fix="a later AS_OF")
     return users
+
+
+def _items(
+    run: Run, people: DataFrame, as_ofs: Sequence[AsOf], *, events: int, statistics: DataFrame, where: str
+) -> TableVersion:
+    counts = item_counts(people, as_ofs=as_ofs, partitions=partitions(run, events))
+    counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        rows = item_features(
+            counts,
+            items=coded_items(run),
+            statistics=statistics,
+            prior_strength=run.config.build_features.item_prior_strength,
+        )
+        return run.store.replace(rows, "gold.item_features", ItemFeatures, where=where)
+    finally:
+        counts.unpersist()

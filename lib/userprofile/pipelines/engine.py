@@ -19,16 +19,17 @@ from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import catalogue, user_features_schema
 from userprofile.features.entries import Catalogue
 from userprofile.features.own import own_features
-from userprofile.features.sequences import sequences_per_user
+from userprofile.features.sequences import CODES, sequences_per_user
+from userprofile.features.user_categories import READ, user_categories_per_user, with_categories
 from userprofile.labels.assemble import labels_per_user
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.events import SilverEvents
-from userprofile.schemas.gold import Labels, UserSequences
+from userprofile.schemas.gold import Labels, UserCategoryLists, UserSequences
 from userprofile.spark.per_user import per_user
 from userprofile.tables.store import TableVersion
-from userprofile.windows import AsOf, LabelWindow, Window, in_time_order
+from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
 KEY = ["user_id", "as_of_date"]
 
@@ -44,6 +45,15 @@ class Labelling:
 
 
 @dataclass(frozen=True)
+class Categories:
+    """Which categories have features of their own per user; without it none has."""
+
+    level: int
+    floor: int
+    half_life_days: float
+
+
+@dataclass(frozen=True)
 class Engine:
     """The pure function of whole users, with all that it needs; pickled once per task."""
 
@@ -53,6 +63,7 @@ class Engine:
     statistics: pl.DataFrame
     names: pl.DataFrame
     labelling: Labelling | None = None
+    categories: Categories | None = None
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> one row per user and as-of date, in the columns of `schema()`."""
@@ -61,6 +72,9 @@ class Engine:
             ordered, as_ofs=self.as_ofs, catalogue=self.catalogue, statistics=self.statistics, names=self.names
         )
         rows = rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY)
+        if self.categories is not None:
+            found = user_categories_per_user(ordered, as_ofs=self.as_ofs, names=self.names, **vars(self.categories))
+            rows = with_categories(rows, found)
         if self.labelling is None:
             return rows
         labels = labels_per_user(
@@ -73,10 +87,15 @@ class Engine:
         )
         return rows.join(labels, on=KEY)
 
+    def reads(self) -> set[str]:
+        """The columns of events that are needed; nothing else has to be moved."""
+        return {*ORDER, "known_at", *CODES, "amount", *self.catalogue.reads(), *(READ if self.categories else ())}
+
     def schema(self) -> type[dy.Schema]:
         """The columns of all that is computed."""
-        labels: tuple[type[dy.Schema], ...] = (Labels,) if self.labelling else ()
-        return type("UserRows", (*labels, UserSequences, user_features_schema(self.catalogue)), {})
+        more: list[type[dy.Schema]] = [Labels] if self.labelling else []
+        more += [UserCategoryLists] if self.categories else []
+        return type("UserRows", (*more, UserSequences, user_features_schema(self.catalogue)), {})
 
 
 def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
@@ -96,16 +115,20 @@ def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
 
 def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFrame:
     """The log as UserEvents; without bots for anything that is learnt from."""
-    items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    settings = run.config.build_features
     silver = run.store.read(events, SilverEvents)
     if not with_bots:
         # By user: events taken in before a user was known for a bot carry no flag.
         bots = silver.where("is_bot").select("user_id").distinct()
         silver = silver.join(F.broadcast(bots), "user_id", "left_anti")
-    coded_items = item_codes(items, codes, attributes=settings.item_attributes)
-    return user_events(silver, coded_items, codes, arrival_lag=settings.arrival_lag)
+    return user_events(silver, coded_items(run), codes, arrival_lag=run.config.build_features.arrival_lag)
+
+
+def coded_items(run: Run) -> DataFrame:
+    """Every coded item: its item_id, and its attributes as codes."""
+    items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
+    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    return item_codes(items, codes, attributes=run.config.build_features.item_attributes)
 
 
 def names_of_codes(run: Run) -> pl.DataFrame:
@@ -119,9 +142,19 @@ def names_of_codes(run: Run) -> pl.DataFrame:
 
 def user_rows(run: Run, coded: DataFrame, engine: Engine, *, events: int) -> DataFrame:
     """One shuffle, whole users, in partitions of about as many events as one worker holds."""
+    read = coded.select(*(name for name in coded.columns if name in engine.reads()))
+    return per_user(read, engine, schema=arrow_schema(engine.schema()), partitions=partitions(run, events))
+
+
+def partitions(run: Run, events: int) -> int:
+    """Of about as many events as one worker holds."""
     wanted = -(-events // run.config.build_features.events_per_partition)
-    partitions = max(wanted, run.spark.sparkContext.defaultParallelism)
-    return per_user(coded, engine, schema=arrow_schema(engine.schema()), partitions=partitions)
+    return max(wanted, run.spark.sparkContext.defaultParallelism)
+
+
+def user_category_rows(rows: DataFrame) -> DataFrame:
+    """gold.user_category_features out of user_rows with `categories`."""
+    return rows.select(*KEY, F.inline("categories"))
 
 
 def category_level(names: pl.DataFrame, wanted: int) -> int:

@@ -147,10 +147,10 @@ class UserCategoryFeatures(PerUser):
     days_since_first_event = dy.Float64(nullable=False)
     days_since_last_event = dy.Float64(nullable=False)
     days_since_purchase = dy.Float64(nullable=True)  # the last; null where nothing was bought
-    # Mean days between instants of purchase; null where there are fewer than two.
+    # (last - first purchase) / (orders - 1); null below two orders, or where all are of one instant.
     purchase_cycle_days = dy.Float64(nullable=True)
     event_share = dy.Float64(nullable=False)  # of all events of the user, those without a category too
-    affinity = dy.Float64(nullable=True)  # the score of category_<level>_affinity; null where no event has a weight
+    affinity = dy.Float64(nullable=True)  # as in category_<level>_affinity; null where no event of any has a weight
 
 
 class UserCategoryLists(PerUser):

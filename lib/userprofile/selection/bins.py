@@ -18,18 +18,23 @@ def matrix(rows: pl.DataFrame, names: Sequence[str]) -> np.ndarray:
 
 
 def edges(values: np.ndarray) -> np.ndarray:
-    """The different deciles of the known values, the minimum among them; ascending, empty where none is known.
+    """At each decile of the known values, midway to the next value that is known; ascending, empty for one value.
 
-    With the minimum, since of a value that nearly all rows have every decile is that value.
+    The minimum counts as a decile, since of a value that nearly all rows have every other decile is that value. Midway,
+    so that a value that many have does not change its bin where all of them move a little, as a shared prior does.
     """
-    known = values[~np.isnan(values)]
-    return np.unique(np.quantile(known, DECILES)) if known.size else known
+    known = np.unique(values[~np.isnan(values)])
+    if known.size < 2:
+        return known[:0]
+    at = np.quantile(values[~np.isnan(values)], DECILES, method="lower")
+    below = np.unique(np.minimum(np.searchsorted(known, at), known.size - 2))
+    return np.asarray((known[below] + known[below + 1]) / 2)
 
 
 def binned(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Number of the bin: 0 for null, else 1 + edges below the value; a value at an edge lies in the bin below.
+    """Number of the bin: 0 for null, else 1 + edges below the value.
 
-    >>> binned(np.array([np.nan, 0.0, 0.5, 9.0]), np.array([0.0, 1.0])).tolist()
+    >>> binned(np.array([np.nan, 0.0, 0.5, 9.0]), np.array([0.25, 1.0])).tolist()
     [0, 1, 2, 3]
     """
     return np.where(np.isnan(values), NULL_BIN, 1 + np.searchsorted(edges, values, side="left"))
