@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of the process that runs tests: two cores, two partitions, nothing left behind in the checkout."""
+    """The one session of a process that runs tests: two cores, two partitions, nothing left behind in the checkout."""
     from userprofile.spark.session import build_session
 
     folder = tmp_path_factory.mktemp("spark")
