@@ -19,7 +19,7 @@ say() { echo "cluster: $*"; }
 running() { # running <daemon>: is the process in its pid file alive, and still the one we started?
     local id
     id=$(cat "$folder/$1.pid" 2>/dev/null) || return 1
-    ps -p "$id" -o args= 2>/dev/null | grep -q "org.apache.spark.deploy.*$port"
+    ps -ww -p "$id" -o args= 2>/dev/null | grep -q "org.apache.spark.deploy.*$port"
 }
 
 all_running() {
