@@ -39,6 +39,9 @@ SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
 # For every command that can take it: what changes how long a run takes, not what it does.
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
+    # As in conftest.py: plans of few rows.
+    ' spark.settings={"spark.sql.codegen.wholeStage":"false","spark.sql.adaptive.enabled":"false",'
+    '"spark.driver.extraJavaOptions":"-XX:TieredStopAtLevel=1"}'
 )
 # A command that would take minutes, and its small form; {port} is a free one. All forms of a run name the same shop,
 # so that from the second on its steps are found done.
