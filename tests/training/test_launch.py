@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+import userprofile.model.profile_model  # noqa: F401  (registers the layers that a network's file names)
 from userprofile.errors import InterruptedRunError, UsageError, UserprofileError
 from userprofile.training.launch import launch
 from userprofile.training.trained import METRICS, NETWORK, Trained
