@@ -9,8 +9,7 @@ import polars as pl
 
 from userprofile.features.affinity import ACTION_WEIGHTS, AFFINITY, weight
 from userprofile.features.entries import Feature, Helper, Key
-from userprofile.features.monetary import ORDER_KEY
-from userprofile.features.vocabulary import BOUGHT, SAME_ORDER, within
+from userprofile.features.vocabulary import BOUGHT, ORDER, SAME_ORDER, within
 from userprofile.windows import ALL_HISTORY, Window
 
 SHANNON = "C. E. Shannon, A Mathematical Theory of Communication (1948)"
@@ -22,6 +21,8 @@ HERFINDAHL = (
 SPREAD_KINDS = ("category_1", "category_2", "brand")
 NOVELTY_KIND, NOVELTY_WINDOW = "category_2", Window(30)
 LOYALTY_KINDS = ("item", "brand")
+
+ORDER_KEY = Helper("order_key", ORDER.expr, at="call")
 
 
 def concentration(

@@ -14,7 +14,6 @@ from userprofile.windows import ALL_HISTORY, Window
 
 AMOUNT, DISCOUNT = pl.col("amount"), pl.col("discount")
 
-ORDER_KEY = Helper("order_key", ORDER.expr, at="call")
 PLACE = Helper("place", pl.int_range(pl.len()), at="call")  # of an event among all of the call
 
 
