@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,15 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# Plans of few rows run once: compiling and adapting them takes longer than running them. Tests of real logs do without.
+FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+# What the JVM reserves for the first compiler alone fills up within minutes; from then on it compiles nothing.
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +41,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         settings={
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.local.dir": str(folder / "local"),
-            # Plans of tests see few rows and run once: compiling and adapting them takes longer than running them.
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.adaptive.enabled": "false",
-            "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder / 'derby'}",
+            **FEW_ROWS,
+            "spark.driver.extraJavaOptions": f"{FIRST_COMPILER} -Dderby.system.home={folder / 'derby'}",
         },
         verbose=False,
     )
@@ -63,3 +71,10 @@ def python_environment(checkout: Path) -> dict[str, str]:
     """The environment of a child process that imports the package from this checkout by the same Python."""
     search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PYTHONPATH": str(checkout / "lib"), "PATH": search_path}
+
+
+@pytest.fixture(scope="session")
+def few_rows_environment(python_environment: dict[str, str]) -> dict[str, str]:
+    """The same for a make of few rows: SET has no spaces, so what the JVM takes comes by Spark's own variable."""
+    settings = json.dumps(FEW_ROWS, separators=(",", ":"))
+    return {**python_environment, "SET": f"spark.settings={settings}", "SPARK_SUBMIT_OPTS": FIRST_COMPILER}

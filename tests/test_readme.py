@@ -39,9 +39,6 @@ SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
 # For every command that can take it: what changes how long a run takes, not what it does.
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
-    # As in conftest.py: plans of few rows.
-    ' spark.settings={"spark.sql.codegen.wholeStage":"false","spark.sql.adaptive.enabled":"false",'
-    '"spark.driver.extraJavaOptions":"-XX:TieredStopAtLevel=1"}'
 )
 # A command that would take minutes, and its small form; {port} is a free one. All forms of a run name the same shop,
 # so that from the second on its steps are found done.
@@ -130,7 +127,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def copy(
-    tmp_path_factory: pytest.TempPathFactory, checkout: Path, python_environment: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, checkout: Path, few_rows_environment: dict[str, str]
 ) -> Iterator[Checkout]:
     root = tmp_path_factory.mktemp("readme") / "userprofile"
     for folder in ("lib", "jobs", "conf"):
@@ -147,8 +144,8 @@ def copy(
         port = free.getsockname()[1]
     of_make = re.findall(r"\$\(call \w+,([A-Z_]+),", (root / "Makefile").read_text())
     inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "INPUT", "USERPROFILE_DATA", *of_make}
-    environment = {name: value for name, value in python_environment.items() if name not in inherited}
-    environment |= {"PYTHONPATH": str(root / "lib"), "SET": SMALL_SETTINGS}
+    environment = {name: value for name, value in few_rows_environment.items() if name not in inherited}
+    environment |= {"PYTHONPATH": str(root / "lib"), "SET": f"{SMALL_SETTINGS} {few_rows_environment['SET']}"}
     environment |= {"CLUSTER_PORT": str(port), "WORKER_MEMORY": "2g"}
     there = Checkout(root, environment, port)
     yield there

@@ -13,7 +13,6 @@ from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.engine import Engine
-from userprofile.pipelines.population import population_statistics
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
@@ -73,9 +72,3 @@ def user_rows(
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
     read = events.select(*columns_read(wanted))
     return per_user(read, engine, schema=arrow_schema(engine.schema()), partitions=partitions)
-
-
-def population(events: DataFrame, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
-    """gold.population_statistics of the log."""
-    counted = pl.DataFrame(population_statistics(events, as_ofs=as_ofs).toArrow())
-    return PopulationStatistics.validate(counted, cast=True)

@@ -23,6 +23,7 @@ from measure import CHECKOUT
 from pyspark.sql import DataFrame, SparkSession
 
 from userprofile.features.entries import Catalogue
+from userprofile.pipelines.population import population_statistics
 from userprofile.spark.session import build_session
 from userprofile.windows import AsOf
 
@@ -119,7 +120,7 @@ def speed_round(log: Log) -> dict[str, float]:
         seconds["PySpark"] = save(features_pyspark.user_rows(events, job.AS_OF), "PySpark")
         seconds["ours, 8 dates"] = ours("ours, 8 dates", job.fifty_columns(), job.AS_OFS)
         started = perf_counter()
-        statistics = job.population(events, [job.AS_OF])
+        statistics = population_statistics(events, events, as_ofs=[job.AS_OF])
         seconds["population"] = perf_counter() - started
         whole = job.user_rows(
             events, job.whole_catalogue(), as_ofs=[job.AS_OF], partitions=partitions, statistics=statistics

@@ -37,16 +37,14 @@ def user_events(
     `known_at` joins two clocks: event_time < as_of and arrived_at < as_of + arrival_lag exactly where known_at < as_of.
     A log without arrival times was known as it happened.
     """
-    arrived = F.col("arrived_at") - F.lit(arrival_lag)
-    action_code = F.create_map(*(F.lit(part) for pair in ACTION_CODE.items() for part in pair))
     channels = F.broadcast(_named(codes, "channel"))
     coded = events.withColumnRenamed("channel", "channel_word").join(channels, "channel_word", "left")
     return coded.join(coded_items, "item_id", "left").select(
         "user_id",
         "event_time",
-        F.greatest("event_time", arrived).alias("known_at"),
+        _known_at(arrival_lag),
         "event_order",
-        action_code[F.col("action")].cast("tinyint").alias("action"),
+        _action_code(),
         *(name for name in coded_items.columns if name != "item_id"),
         "quantity",
         "price",
@@ -62,7 +60,21 @@ def user_events(
     )
 
 
+def actions(events: DataFrame, *, arrival_lag: timedelta = timedelta(0)) -> DataFrame:
+    """The same in the columns known_at and action alone, which need no item."""
+    return events.select(_known_at(arrival_lag), _action_code())
+
+
 _HASHED = {"order_id": "order", "session_id": "session", "coupon_id": "coupon", "device_id": "device"}
+
+
+def _known_at(arrival_lag: timedelta) -> Column:
+    return F.greatest("event_time", F.col("arrived_at") - F.lit(arrival_lag)).alias("known_at")
+
+
+def _action_code() -> Column:
+    codes = F.create_map(*(F.lit(part) for pair in ACTION_CODE.items() for part in pair))
+    return codes[F.col("action")].cast("tinyint").alias("action")
 
 
 def _attribute(name: str) -> Column:

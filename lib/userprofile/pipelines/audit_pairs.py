@@ -8,12 +8,12 @@ from pyspark.sql import functions as F
 from userprofile.audit.later_events import Change, changes, summed
 from userprofile.audit.recompute import Difference, differences
 from userprofile.features.entries import Catalogue
-from userprofile.pipelines.engine import Engine, coded_events, names_of_codes
+from userprofile.pipelines.coded_log import coded_log
+from userprofile.pipelines.engine import Engine, names_of_codes
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.raw_histories import raw_histories, users_of
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.events import SilverEvents
-from userprofile.schemas.gold import PopulationStatistics
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf
 
@@ -45,11 +45,10 @@ def later_changes(run: Run, pairs: pl.DataFrame, *, events: TableVersion, catalo
     if pairs.is_empty():
         return []
     as_ofs = _as_ofs(pairs, run.config.source.timezone)
-    coded = coded_events(run, events, with_bots=False)
-    statistics = pl.DataFrame(population_statistics(coded, as_ofs=as_ofs).toArrow())
-    statistics = PopulationStatistics.validate(statistics, cast=True)
+    with coded_log(run, events) as log:
+        statistics = population_statistics(log.people(), log.actions_of_people(), as_ofs=as_ofs)
+        history = pl.DataFrame(log.people().join(F.broadcast(users_of(run, pairs)), "user_id").toArrow())
     names, length = names_of_codes(run), run.config.build_features.sequence_length
-    history = pl.DataFrame(coded.join(F.broadcast(users_of(run, pairs)), "user_id").toArrow())
 
     def compute(events: pl.DataFrame, as_of: AsOf) -> pl.DataFrame:
         return Engine([as_of], catalogue, length, statistics, names)(events)

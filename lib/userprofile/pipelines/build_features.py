@@ -12,13 +12,12 @@ from pyspark.sql import DataFrame
 
 from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
+from userprofile.pipelines.coded_log import CodedLog, coded_log
 from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
 from userprofile.pipelines.engine import (
     Categories,
     Engine,
     category_level,
-    coded_events,
-    coded_items,
     feature_catalogue,
     names_of_codes,
     partitions,
@@ -53,45 +52,47 @@ def features_as_of(run: Run, log: LogRange, as_ofs: Sequence[AsOf]) -> list[Step
 def _build(
     run: Run, events: TableVersion, log: LogRange, as_of_of: Mapping[date, AsOf], dates: Sequence[date]
 ) -> dict[date, Outcome]:
-    settings, as_ofs = run.config.build_features, [as_of_of[day] for day in dates]
-    coded, people = (coded_events(run, events, with_bots=with_bots) for with_bots in (True, False))
-    catalogue = feature_catalogue(settings, run.config.source.timezone)
+    as_ofs = [as_of_of[day] for day in dates]
     listed = ", ".join(f"date'{day}'" for day in dates)
     where = f"as_of_date in ({listed})"
-    counted = run.store.replace(
-        population_statistics(people, as_ofs=as_ofs), "gold.population_statistics", PopulationStatistics, where=where
-    )
-    of_dates = run.store.read(counted, PopulationStatistics).where(where)
-    items = _items(run, people, as_ofs, events=log.events, statistics=of_dates, where=where)
-    names = names_of_codes(run)
-    level = category_level(names, settings.user_category_level)
-    engine = Engine(
-        as_ofs,
-        catalogue,
-        settings.sequence_length,
-        pl.DataFrame(of_dates.toArrow()),
-        names,
-        categories=Categories(level, settings.user_category_floor, settings.affinity_half_life_days),
-    )
-    rows = user_rows(run, coded, engine, events=log.events).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        schema = user_features_schema(catalogue)
-        features = run.store.replace(rows.select(*schema.column_names()), "gold.user_features", schema, where=where)
-        sequences = run.store.replace(
-            rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
-        )
-        categories = run.store.replace(
-            user_category_rows(rows), "gold.user_category_features", UserCategoryFeatures, where=where
-        )
-        users = _users(rows, dates)
-    finally:
-        rows.unpersist()
-    figures = {"features": len(catalogue.names)}
-    outputs = [features, sequences, categories, items, counted]
+    with coded_log(run, events) as coded:
+        statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
+        counted = run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where)
+        items = _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where)
+        tables, users = _users(run, coded, as_ofs, events=log.events, statistics=statistics, where=where)
+    outputs = [*tables, items, counted]
+    figures = {"features": len(feature_catalogue(run.config.build_features, run.config.source.timezone).names)}
     return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
 
 
-def _users(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
+def _users(
+    run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, events: int, statistics: pl.DataFrame, where: str
+) -> tuple[list[TableVersion], dict[date, int]]:
+    """The tables by user, and how many users each date knows."""
+    settings = run.config.build_features
+    catalogue = feature_catalogue(settings, run.config.source.timezone)
+    names = names_of_codes(run)
+    level = category_level(names, settings.user_category_level)
+    categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
+    engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, categories=categories)
+    rows = user_rows(run, coded.everyone(), engine, events=events).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        schema = user_features_schema(catalogue)
+        written = [
+            run.store.replace(rows.select(*schema.column_names()), "gold.user_features", schema, where=where),
+            run.store.replace(
+                rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
+            ),
+            run.store.replace(
+                user_category_rows(rows), "gold.user_category_features", UserCategoryFeatures, where=where
+            ),
+        ]
+        return written, _counts(rows, [as_of.date for as_of in as_ofs])
+    finally:
+        rows.unpersist()
+
+
+def _counts(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
     """How many users each date knows. Raises DataGateError for a date that knows none."""
     users = {row["as_of_date"]: row["count"] for row in rows.groupBy("as_of_date").count().collect()}
     if unknown := [str(day) for day in dates if not users.get(day)]:
@@ -100,15 +101,15 @@ def _users(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
 
 
 def _items(
-    run: Run, people: DataFrame, as_ofs: Sequence[AsOf], *, events: int, statistics: DataFrame, where: str
+    run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, events: int, statistics: pl.DataFrame, where: str
 ) -> TableVersion:
-    counts = item_counts(people, as_ofs=as_ofs, partitions=partitions(run, events))
+    counts = item_counts(coded.people(), as_ofs=as_ofs, partitions=partitions(run, events))
     counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         rows = item_features(
             counts,
-            items=coded_items(run),
-            statistics=statistics,
+            items=coded.items,
+            statistics=run.spark.createDataFrame(statistics.to_arrow()),
             prior_strength=run.config.build_features.item_prior_strength,
         )
         return run.store.replace(rows, "gold.item_features", ItemFeatures, where=where)

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from userprofile.pipelines.coded_log import coded_log
 from userprofile.pipelines.dates import LogRange, label_window, log_range, scoring_date
 from userprofile.pipelines.engine import (
     Engine,
     Labelling,
     category_level,
-    coded_events,
     feature_catalogue,
     names_of_codes,
     user_rows,
@@ -24,7 +23,6 @@ from userprofile.pipelines.engine import (
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.schemas.gold import PopulationStatistics
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, TrainingDate, Window, split_dates
 
@@ -58,19 +56,18 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
             f"{window.length}, {_FEWEST_DATES} are needed, and the log begins {log.first:%Y-%m-%d %H:%M}"
         )
         return Outcome([], {"examples": 0, "skipped": reason})
-    coded = coded_events(run, events, with_bots=False)
     names = names_of_codes(run)
     as_ofs = [date.as_of for date in dates]
-    statistics = pl.DataFrame(population_statistics(coded, as_ofs=as_ofs).toArrow())
-    statistics = PopulationStatistics.validate(statistics, cast=True)
     level = category_level(names, run.config.build_training_set.category_level)
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     active = Window(run.config.build_training_set.churn_active_days)
     labelling = Labelling(window, level, active, log_end=as_of)
-    engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
-    rows = user_rows(run, coded, engine, events=log.events).transform(_with_split, dates)
-    rows = rows.transform(_keep_users_of_split, run.config.build_training_set.test_users_share)
-    written = run.store.replace(rows, EXAMPLES, examples_schema(catalogue), partition="split")
+    with coded_log(run, events) as coded:
+        statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
+        engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
+        rows = user_rows(run, coded.people(), engine, events=log.events).transform(_with_split, dates)
+        rows = rows.transform(_keep_users_of_split, run.config.build_training_set.test_users_share)
+        written = run.store.replace(rows, EXAMPLES, examples_schema(catalogue), partition="split")
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
     return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})

@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
 from userprofile.events.price_bands import price_band_names
-from userprofile.events.user_events import item_codes, user_events
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import catalogue, user_features_schema
 from userprofile.features.entries import Catalogue
@@ -24,11 +23,9 @@ from userprofile.features.user_categories import READ, user_categories_per_user,
 from userprofile.labels.assemble import labels_per_user
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.schemas.entities import SilverCodes, SilverItems
-from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.gold import Labels, UserCategoryLists, UserSequences
 from userprofile.spark.per_user import per_user
-from userprofile.tables.store import TableVersion
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
 KEY = ["user_id", "as_of_date"]
@@ -111,24 +108,6 @@ def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
     )
     own = own_features(settings.own_features, beside=built_in(), attributes=settings.item_attributes)
     return built_in(extra=own)
-
-
-def coded_events(run: Run, events: TableVersion, *, with_bots: bool) -> DataFrame:
-    """The log as UserEvents; without bots for anything that is learnt from."""
-    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    silver = run.store.read(events, SilverEvents)
-    if not with_bots:
-        # By user: events taken in before a user was known for a bot carry no flag.
-        bots = silver.where("is_bot").select("user_id").distinct()
-        silver = silver.join(F.broadcast(bots), "user_id", "left_anti")
-    return user_events(silver, coded_items(run), codes, arrival_lag=run.config.build_features.arrival_lag)
-
-
-def coded_items(run: Run) -> DataFrame:
-    """Every coded item: its item_id, and its attributes as codes."""
-    items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
-    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    return item_codes(items, codes, attributes=run.config.build_features.item_attributes)
 
 
 def names_of_codes(run: Run) -> pl.DataFrame:

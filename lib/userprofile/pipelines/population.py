@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from userprofile.columns import ACTION_CODE, CATEGORY_LEVELS, Action
 from userprofile.features.population import QUANTILES, RFM_STATISTICS
+from userprofile.schemas.gold import PopulationStatistics
 from userprofile.windows import AsOf
 
+_OF_PURCHASES = (
+    "user_id", "event_time", "known_at", "action", "order", "amount", "quantity",
+    *(f"category_{level}" for level in CATEGORY_LEVELS),
+)  # fmt: skip
 
-def population_statistics(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+
+def population_statistics(events: DataFrame, actions: DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
     """gold.population_statistics from UserEvents: quantiles, medians and priors, all dates in the same passes.
+
+    `actions` are the same events, of which known_at and action are read.
 
     - rfm_recency_days, rfm_frequency, rfm_monetary, by quantile: see `rfm_quantiles`
     - category_<level>_price_median, by code: of the unit price (amount / quantity) of purchases, in minor units
     - action_share, by action: of all events, the prior of a rate that one user's few events cannot carry
     """
-    statistics = rfm_quantiles(events, as_ofs=as_ofs).unionByName(action_shares(events, as_ofs=as_ofs))
-    for level in CATEGORY_LEVELS:
-        statistics = statistics.unionByName(price_medians(events, level=level, as_ofs=as_ofs))
-    return statistics
+    bought = events.where(_bought()).select(*_OF_PURCHASES).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        counted = rfm_quantiles(bought, as_ofs=as_ofs).unionByName(price_medians(bought, as_ofs=as_ofs))
+        counted = counted.unionByName(action_shares(actions, as_ofs=as_ofs))
+        return PopulationStatistics.validate(pl.DataFrame(counted.toArrow()), cast=True)
+    finally:
+        bought.unpersist()
 
 
 def action_shares(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
@@ -35,19 +48,25 @@ def action_shares(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
         / F.sum(f"value_{place}").over(Window.partitionBy())
         for place in range(len(as_ofs))
     }
-    return _per_date(counted.withColumns(shares), "action_share", as_ofs)
+    return _per_date(counted.withColumns(shares).withColumn("statistic", F.lit("action_share")), as_ofs)
 
 
-def price_medians(events: DataFrame, *, level: int, as_ofs: Sequence[AsOf]) -> DataFrame:
-    """Median unit price of each category of a level; no row for one of which nothing priced was bought."""
-    bought = events.where((F.col("action") == ACTION_CODE[Action.PURCHASE]) & F.col(f"category_{level}").isNotNull())
+def price_medians(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """Median unit price of each category of each level; no row for one of which nothing priced was bought."""
     price = F.col("amount") / F.nullif(F.coalesce("quantity", F.lit(1)), F.lit(0))
+    categories = [
+        F.struct(
+            F.lit(f"category_{level}_price_median").alias("statistic"),
+            F.col(f"category_{level}").cast("string").alias("key"),
+        )
+        for level in CATEGORY_LEVELS
+    ]
     medians = [
-        F.percentile_approx(F.when(_known(as_of), price), 0.5).alias(f"value_{place}")
+        F.percentile_approx(F.when(_known(as_of), F.col("unit_price")), 0.5).alias(f"value_{place}")
         for place, as_of in enumerate(as_ofs)
     ]
-    grouped = bought.groupBy(F.col(f"category_{level}").cast("string").alias("key")).agg(*medians)
-    return _per_date(grouped, f"category_{level}_price_median", as_ofs)
+    priced = events.where(_bought()).select("known_at", price.alias("unit_price"), F.inline(F.array(*categories)))
+    return _per_date(priced.where("key is not null").groupBy("statistic", "key").agg(*medians), as_ofs)
 
 
 def rfm_quantiles(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
@@ -55,7 +74,7 @@ def rfm_quantiles(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
 
     Purchases move once, by user; any number of as-of dates is then counted in the same pass.
     """
-    bought = events.where(F.col("action") == ACTION_CODE[Action.PURCHASE]).repartition("user_id")
+    bought = events.where(_bought()).repartition("user_id")
     order = F.coalesce("order", F.xxhash64("event_time")).alias("order_key")
     times = bought.groupBy("user_id", order, "known_at").agg(
         F.sum("amount").alias("amount"), F.max("event_time").alias("event_time")
@@ -99,16 +118,20 @@ def _long(quantiles: DataFrame, as_ofs: Sequence[AsOf]) -> DataFrame:
     return quantiles.select(F.inline(F.array(*rows))).where("value is not null")
 
 
+def _bought() -> Column:
+    return F.col("action") == ACTION_CODE[Action.PURCHASE]
+
+
 def _known(as_of: AsOf) -> Column:
     return F.col("known_at") < F.lit(as_of.instant)
 
 
-def _per_date(values: DataFrame, statistic: str, as_ofs: Sequence[AsOf]) -> DataFrame:
-    """`key` and value_0, value_1 ... to a row per date; nulls have none."""
+def _per_date(values: DataFrame, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """`statistic`, `key` and value_0, value_1 ... to a row per date; nulls have none."""
     rows = [
         F.struct(
             F.lit(as_of.date).alias("as_of_date"),
-            F.lit(statistic).alias("statistic"),
+            F.col("statistic"),
             F.col("key"),
             F.col(f"value_{place}").cast("double").alias("value"),
         )

@@ -97,15 +97,28 @@ class Store:
     ) -> None:
         """Add a few rows once: the same transaction again adds nothing."""
         frame = pa.Table.from_pylist(list(rows), schema=arrow_schema(schema))
-        done = deltalake.CommitProperties(
-            custom_metadata={"userMetadata": self.run_id},
-            app_transactions=[deltalake.Transaction(transaction.application, transaction.version)],
-        )
+        done = deltalake.Transaction(transaction.application, transaction.version)
+        with self._small(table, schema) as log:
+            if (log.transaction_version(transaction.application) or 0) < transaction.version:
+                deltalake.write_deltalake(log, frame, mode="append", commit_properties=self._commit([done]))
+
+    def replace_small(self, rows: pl.DataFrame, table: str, schema: type[dy.Schema], *, where: str) -> TableVersion:
+        """Put rows that the driver holds in the place of all for which `where` holds, without a Spark job."""
+        frame = rows.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(arrow_schema(schema))
+        with self._small(table, schema) as log:
+            deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self._commit([]))
+            return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
+
+    @contextmanager
+    def _small(self, table: str, schema: type[dy.Schema]) -> Iterator[deltalake.DeltaTable]:
         with self._lock(table), _clear_errors(table):
             self._create(table, schema, "")
-            log = deltalake.DeltaTable(self.path(table))
-            if (log.transaction_version(transaction.application) or 0) < transaction.version:
-                deltalake.write_deltalake(log, frame, mode="append", commit_properties=done)
+            yield deltalake.DeltaTable(self.path(table))
+
+    def _commit(self, transactions: list[deltalake.Transaction]) -> deltalake.CommitProperties:
+        return deltalake.CommitProperties(
+            custom_metadata={"userMetadata": self.run_id}, app_transactions=transactions or None
+        )
 
     def append(
         self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction, *, partition: str = ""
@@ -115,10 +128,11 @@ class Store:
         return self._write(frame, table, schema, mode="append", options=options, partition=partition)
 
     def replace(
-        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "true", partition: str = ""
+        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "", partition: str = ""
     ) -> TableVersion:
-        """Put `frame` in the place of all rows for which the SQL condition `where` holds, in one commit."""
-        return self._write(frame, table, schema, mode="overwrite", options={"replaceWhere": where}, partition=partition)
+        """Put `frame` in the place of all rows, or of those where the SQL condition `where` holds, in one commit."""
+        options = {"replaceWhere": where} if where else {}
+        return self._write(frame, table, schema, mode="overwrite", options=options, partition=partition)
 
     def _write(
         self,

@@ -1,0 +1,112 @@
+"""Logs that no shop would be proud of, through ingest, refine and features: every row is accounted for, and right."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from polars.testing import assert_frame_equal
+
+from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.refine_events import refine_events
+
+MAPPING = """
+timezone: UTC
+currency: EUR
+gap: 0d
+horizon: 7d
+events:
+  columns:
+    user_id: who
+    item_id: what
+    action: did
+    event_time: {sql: at, pattern: yyyy-MM-dd HH:mm:ss}
+    arrived_at: {sql: seen, pattern: yyyy-MM-dd HH:mm:ss}
+    price: cost
+items:
+  columns: {item_id: what}
+  category_path: [kind]
+"""
+HEADER = "who,what,did,at,seen,cost,kind\n"
+START = datetime(2024, 1, 1, 9)
+DAY = timedelta(days=1)
+
+
+def row(who, did, at, *, what="i", seen=None, cost="", kind="k"):
+    return f"{who},{what},{did},{at},{seen or at},{cost},{kind}\n"
+
+
+@pytest.fixture
+def features(job, log, tmp_path):
+    """Rows of a log -> its gold.user_features as of a date, and how refining them ended."""
+    mapping = tmp_path / "my_shop.yaml"
+    mapping.write_text(MAPPING)
+
+    def build(rows, as_of):
+        shutil.rmtree(tmp_path / "warehouse", ignore_errors=True)
+        path = log(HEADER + "".join(rows))
+        assert job("ingest_events", ingest_events, "--source", str(mapping), "--input", path).code == 0
+        refined = job("refine_events", refine_events, "--source", str(mapping))
+        assert refined.code == 0, refined.errors
+        built = job("build_features", build_features, "--source", str(mapping), "--as-of", as_of)
+        assert built.code == 0, built.errors
+        table = DeltaTable(tmp_path / "warehouse" / "my_shop" / "gold" / "user_features").to_pyarrow_table()
+        return pl.DataFrame(table).sort("user_id", "as_of_date"), refined.result["metrics"]["refine_events"]
+
+    return build
+
+
+def test_long_names_great_prices_many_categories_and_a_day_without_events(features, tmp_path):
+    nobody_shorter, kinds = "u" * 10_240, 50_000
+    rows = [row("reader", "view", START + number * timedelta(seconds=40), what=f"i{number}", kind=f"k{number}")
+            for number in range(kinds)]  # fmt: skip
+    rows += [row(nobody_shorter, "purchase", START + day * DAY, cost=10**12) for day in (0, 1, 3)]
+    found, counts = features(rows, "2024-01-25")
+    assert (counts["accepted"], counts["quarantined"]) == (kinds + 3, 0)
+    reader, buyer = found.sort("spend_all").to_dicts()
+    assert reader["distinct_category_1_all"] == kinds
+    assert len(reader["category_1_affinity"]) == 10
+    assert buyer["spend_all"] == 3 * 10**14
+    assert (buyer["active_days_all"], buyer["active_gap_days_longest"]) == (3, 2)
+    assert len(buyer["user_id"]) == len(reader["user_id"]) < 100
+    kept = {path for layer in ("silver", "gold") for path in (tmp_path / "warehouse" / "my_shop" / layer).rglob("*")}
+    assert not [path for path in kept if path.is_file() and nobody_shorter.encode()[:1_000] in path.read_bytes()]
+
+
+def test_a_day_without_events_has_a_row_of_every_user_known_before(features):
+    rows = [row("ann", "view", START), row("ann", "view", START + 3 * DAY)]
+    found, _ = features(rows, "2024-01-03,2024-01-04,2024-01-05")
+    assert found["days_since_view"].round(3).to_list() == [1.625, 2.625, 0.625]
+    assert found["view_count_7d"].to_list() == [1, 1, 2]
+
+
+def test_a_tenth_of_the_rows_late_is_flagged_or_kept_apart_and_known_only_when_it_came(features):
+    rows = [row(f"u{number % 5}", "view", START + number * timedelta(hours=1)) for number in range(90)]
+    late = [row("u0", "view", START + number * timedelta(seconds=1), seen=START + 6 * DAY) for number in range(1, 10)]
+    too_late = [row("u0", "view", START, seen=START + 40 * DAY)]
+    last = [row("u0", "view", START + 7 * DAY)]
+    found, counts = features([*rows, *late, *too_late, *last], "2024-01-06,2024-01-09")
+    assert (counts["in"], counts["accepted"], counts["quarantined"]) == (101, 100, 1)
+    assert counts["reasons"] == {"too_late": 1}
+    per_date = found.group_by("as_of_date").agg(pl.col("view_count_all").sum()).sort("as_of_date")
+    assert per_date["view_count_all"].to_list() == [90, 100]
+
+
+def test_a_clock_that_runs_backwards_changes_nothing(features):
+    """Rows of a file in any order of time, and arrivals before their events, give the same features."""
+    times = [START + number * timedelta(minutes=7) for number in range(120)]
+
+    def rows(seen):
+        return [
+            row(f"u{number % 3}", ("view", "cart", "purchase")[number % 7 % 3], at, seen=at + seen, cost=number)
+            for number, at in enumerate(times)
+        ]
+
+    forwards, _ = features(rows(timedelta(0)), "2024-01-02")
+    backwards, counts = features(reversed(rows(-2 * DAY)), "2024-01-02")
+    assert (counts["accepted"], counts["quarantined"]) == (120, 0)
+    assert_frame_equal(backwards, forwards, check_exact=True)
