@@ -15,6 +15,7 @@ from time import perf_counter
 
 import features_duckdb
 import features_job as job
+import features_labels
 import features_pyspark
 import pyarrow.parquet as pq
 from features_log import EVENTS_PER_FILE, Log, drawn
@@ -119,6 +120,7 @@ def speed_round(log: Log) -> dict[str, float]:
         seconds["ours"] = ours("ours", job.fifty_columns(), [job.AS_OF])
         seconds["PySpark"] = save(features_pyspark.user_rows(events, job.AS_OF), "PySpark")
         seconds["ours, 8 dates"] = ours("ours, 8 dates", job.fifty_columns(), job.AS_OFS)
+        seconds |= label_round(spark, labels=log.events // 20)
         started = perf_counter()
         statistics = population_statistics(events, events, as_ofs=[job.AS_OF])
         seconds["population"] = perf_counter() - started
@@ -126,6 +128,18 @@ def speed_round(log: Log) -> dict[str, float]:
             events, job.whole_catalogue(), as_ofs=[job.AS_OF], partitions=partitions, statistics=statistics
         )
         seconds["whole catalogue"] = seconds["population"] + save(whole, "whole catalogue")
+    return seconds
+
+
+def label_round(spark: SparkSession, *, labels: int) -> dict[str, float]:
+    """Seconds of joining so many labels to the features of eight dates; compared before they count."""
+    drawn, features, joined = result("labels") / "labels.parquet", result("ours, 8 dates"), result("ASOF.parquet")
+    features_labels.write_labels(features, drawn, labels=labels)
+    seconds = {
+        "ours, labels": save(features_labels.by_spark(spark, drawn, features), "labels, joined"),
+        "DuckDB, labels": features_labels.by_duckdb(drawn, features, joined),
+    }
+    features_labels.require_same_labels(result("labels, joined"), joined)
     return seconds
 
 
