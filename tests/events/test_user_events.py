@@ -5,7 +5,7 @@ import datetime as dt
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from userprofile.columns import ACTIONS
-from userprofile.events.user_events import item_codes, user_events
+from userprofile.events.user_events import actions, item_codes, user_events
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import SilverEvents, UserEvents
 from userprofile.tables.expectations import require_same_schema
@@ -76,5 +76,7 @@ def test_every_event_travels_with_codes_instead_of_words(spark):
     assert [row["channel"] for row in found] == [None, None, 50, None, None]
     assert [row["price_band"] for row in found] == [None, None, None, None, 10]
     assert found[3]["query"] == "red shoe"
+    alone = actions(silver, arrival_lag=2 * HOUR)
+    assert sorted(alone.collect()) == sorted(coded.select("known_at", "action").collect())
     styled = user_events(silver, item_codes(items, codes, attributes=["style"]), codes)
     assert [row["attribute_style"] for row in styled.orderBy("event_order").collect()] == [60, None, None, None, None]

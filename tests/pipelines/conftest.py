@@ -19,11 +19,13 @@ from userprofile.pipelines.job import Pipeline, run_job
 from userprofile.pipelines.refine_events import refine_events
 
 CONF = Path(__file__).parents[2] / "conf"
-MAPPING = """
+SHOP = """
 timezone: UTC
 currency: EUR
 gap: 0d
 horizon: 7d
+"""
+COLUMNS = """
 settings: {refine_events: {max_quarantined_share: 0.5}}
 events:
   columns:
@@ -33,6 +35,7 @@ events:
     event_time: {sql: at, pattern: yyyy-MM-dd HH:mm}
     price: cost
 """
+MAPPING = SHOP + COLUMNS
 HEADER = "who,what,did,at,cost\n"
 GOOD = (
     HEADER + "ann,i1,view,2024-01-01 10:00,1.00\nbob,i1,purchase,2024-01-02 11:00,2.50\nann,i2,view,2024-01-20 09:00,\n"
@@ -67,6 +70,12 @@ def job(spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         return Ended(code, json.loads(printed.out.splitlines()[-1]), printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def shop() -> str:
+    """What a mapping says of the shop itself; its columns come behind."""
+    return SHOP
 
 
 @pytest.fixture

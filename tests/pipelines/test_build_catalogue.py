@@ -21,11 +21,7 @@ from userprofile.pipelines.refine_events import refine_events
 from userprofile.spec import FeatureSpec, fit_spec
 
 CONF = Path(__file__).parents[2] / "conf"
-MAPPING = """
-timezone: UTC
-currency: EUR
-gap: 0d
-horizon: 7d
+COLUMNS = """
 events:
   columns: {user_id: who, item_id: what, action: did, event_time: {sql: at, pattern: yyyy-MM-dd HH:mm}, price: cost}
 """
@@ -54,7 +50,7 @@ NAME = "morning_views_7d"
 
 
 @pytest.fixture
-def mapping(tmp_path: Path) -> str:
+def mapping(tmp_path: Path, shop: str) -> str:
     """A log of thirty days: ann looks every morning, ben every evening; both buy now and then."""
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(30)]
     rows = [f"ann,i1,view,{day} 09:00,1.00\nben,i2,view,{day} 21:00,1.00" for day in days]
@@ -62,7 +58,7 @@ def mapping(tmp_path: Path) -> str:
         f"{who},i{number % 3},purchase,{day} 13:00,2.50" for number, day in enumerate(days) for who in ("ann", "ben")
     ]
     (tmp_path / "log.csv").write_text("\n".join(["who,what,did,at,cost", *rows, ""]))
-    (tmp_path / "my_shop.yaml").write_text(MAPPING)
+    (tmp_path / "my_shop.yaml").write_text(shop + COLUMNS)
     return str(tmp_path / "my_shop.yaml")
 
 

@@ -61,7 +61,7 @@ def user_events(
 
 
 def actions(events: DataFrame, *, arrival_lag: timedelta = timedelta(0)) -> DataFrame:
-    """The same in the columns known_at and action alone, which need no item."""
+    """The columns known_at and action of user_events alone, which need no item and no code."""
     return events.select(_known_at(arrival_lag), _action_code())
 
 

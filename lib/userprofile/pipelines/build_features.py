@@ -52,34 +52,33 @@ def features_as_of(run: Run, log: LogRange, as_ofs: Sequence[AsOf]) -> list[Step
 def _build(
     run: Run, events: TableVersion, log: LogRange, as_of_of: Mapping[date, AsOf], dates: Sequence[date]
 ) -> dict[date, Outcome]:
-    as_ofs = [as_of_of[day] for day in dates]
+    settings, as_ofs = run.config.build_features, [as_of_of[day] for day in dates]
     listed = ", ".join(f"date'{day}'" for day in dates)
     where = f"as_of_date in ({listed})"
-    with coded_log(run, events) as coded:
-        statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
-        counted = run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where)
-        items = _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where)
-        tables, users = _users(run, coded, as_ofs, events=log.events, statistics=statistics, where=where)
-    outputs = [*tables, items, counted]
-    figures = {"features": len(feature_catalogue(run.config.build_features, run.config.source.timezone).names)}
-    return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
-
-
-def _users(
-    run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, events: int, statistics: pl.DataFrame, where: str
-) -> tuple[list[TableVersion], dict[date, int]]:
-    """The tables by user, and how many users each date knows."""
-    settings = run.config.build_features
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     names = names_of_codes(run)
     level = category_level(names, settings.user_category_level)
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
-    engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, categories=categories)
-    rows = user_rows(run, coded.everyone(), engine, events=events).persist(StorageLevel.MEMORY_AND_DISK)
+    with coded_log(run, events) as coded:
+        statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
+        engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, categories=categories)
+        users, outputs = _users(run, user_rows(run, coded.everyone(), engine, events=log.events), engine, where=where)
+        outputs += [
+            _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
+            run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
+        ]
+    figures = {"features": len(catalogue.names)}
+    return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
+
+
+def _users(run: Run, rows: DataFrame, engine: Engine, *, where: str) -> tuple[dict[date, int], list[TableVersion]]:
+    """How many users each date knows, and the tables by user."""
+    features = user_features_schema(engine.catalogue)
+    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        schema = user_features_schema(catalogue)
-        written = [
-            run.store.replace(rows.select(*schema.column_names()), "gold.user_features", schema, where=where),
+        users = _counts(rows, [as_of.date for as_of in engine.as_ofs])
+        return users, [
+            run.store.replace(rows.select(*features.column_names()), "gold.user_features", features, where=where),
             run.store.replace(
                 rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
             ),
@@ -87,7 +86,6 @@ def _users(
                 user_category_rows(rows), "gold.user_category_features", UserCategoryFeatures, where=where
             ),
         ]
-        return written, _counts(rows, [as_of.date for as_of in as_ofs])
     finally:
         rows.unpersist()
 

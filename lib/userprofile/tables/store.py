@@ -27,7 +27,9 @@ from userprofile.schemas.arrow import arrow_schema
 from userprofile.tables.expectations import gained, lost, require_same_schema
 
 _CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
-_NULL_REFUSED = re.compile(r"NOT NULL constraint violated for column: \S+[^\s.]")
+_NULL_REFUSED = re.compile(
+    r"NOT NULL constraint violated for column: \S+[^\s.]|Casting field '\S+' with null values"  # Delta's, Arrow's
+)
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,10 @@ class Store:
 
     def replace_small(self, rows: pl.DataFrame, table: str, schema: type[dy.Schema], *, where: str) -> TableVersion:
         """Put rows that the driver holds in the place of all for which `where` holds, without a Spark job."""
-        frame = rows.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(arrow_schema(schema))
+        received = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._require_columns(from_arrow_schema(received.schema), table, schema)
         with self._small(table, schema) as log:
+            frame = received.select(schema.column_names()).cast(arrow_schema(schema))
             deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self._commit([]))
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
 
@@ -144,19 +148,22 @@ class Store:
         options: dict[str, str],
         partition: str,
     ) -> TableVersion:
-        expected = _spark_schema(schema)
-        require_same_schema(
-            frame.schema, expected, what=f"the rows to be written to {table} have other columns", nullability=False
-        )
+        self._require_columns(frame.schema, table, schema)
         with self._lock(table), _clear_errors(table):
             self._create(table, schema, partition)
             before = deltalake.DeltaTable(self.path(table)).version()
-            writer = frame.select(*expected.names).write.format("delta").mode(mode)
+            writer = frame.select(*schema.column_names()).write.format("delta").mode(mode)
             writer.options(**options, userMetadata=self.run_id).save(self.path(table))
             log = deltalake.DeltaTable(self.path(table))
             commit = log.history(1)[0]
             rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if log.version() > before else 0
             return TableVersion(table, log.version(), rows)
+
+    @staticmethod
+    def _require_columns(received: StructType, table: str, schema: type[dy.Schema]) -> None:
+        """Those of the class; the table itself refuses nulls."""
+        what = f"the rows to be written to {table} have other columns"
+        require_same_schema(received, _spark_schema(schema), what=what, nullability=False)
 
     def _create(self, table: str, schema: type[dy.Schema], partition: str) -> None:
         """The table, if there is none yet, or the columns that it lacks; Delta refuses nulls where none may be."""
@@ -221,7 +228,7 @@ def _clear_errors(table: str) -> Iterator[None]:
         raise ConflictError(
             f"another writer changed {table} at the same time", fix="run the same command again"
         ) from error
-    except (PySparkException, Py4JJavaError) as error:
+    except (PySparkException, Py4JJavaError, ValueError) as error:
         if refused := _NULL_REFUSED.search(str(error)):
             raise DataGateError(
                 f"a row for {table} lacks a value it must have",
