@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import random
 
 import polars as pl
@@ -87,21 +88,19 @@ def test_action_shares_are_those_of_the_events_before_each_date(spark):
 
 def test_price_medians_are_those_of_unit_prices_paid_before_each_date(spark):
     rng = random.Random(4)
+    levels = ("category_1", "category_3")
+    codes = {level: pl.Series([rng.choice([None, 1, 2]) for _ in range(400)], dtype=pl.Int32) for level in levels}
     events = log(4).with_columns(
-        category_1=pl.Series([rng.choice([None, 1, 2]) for _ in range(400)], dtype=pl.Int32),
-        quantity=pl.Series([rng.choice([None, 0, 1, 4]) for _ in range(400)], dtype=pl.Int64),
+        **codes, quantity=pl.Series([rng.choice([None, 0, 1, 4]) for _ in range(400)], dtype=pl.Int64)
     )
     found = as_rows(price_medians(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect())
     bought = events.filter((pl.col("action") == ACTIONS.index("purchase")) & pl.col("amount").is_not_null())
     expected = {}
-    for as_of in AS_OFS:
-        for category in (1, 2):
-            rows = bought.filter((pl.col("known_at") < as_of.instant) & (pl.col("category_1") == category))
-            prices = sorted(
-                r["amount"] / (1 if r["quantity"] is None else r["quantity"])
-                for r in rows.to_dicts()
-                if r["quantity"] != 0
-            )
-            if prices:  # Spark's percentile_approx takes the lower of two middle values
-                expected[as_of.date, "category_1_price_median", str(category)] = prices[(len(prices) - 1) // 2]
+    for as_of, level, category in itertools.product(AS_OFS, levels, (1, 2)):
+        rows = bought.filter((pl.col("known_at") < as_of.instant) & (pl.col(level) == category))
+        prices = sorted(
+            r["amount"] / (1 if r["quantity"] is None else r["quantity"]) for r in rows.to_dicts() if r["quantity"] != 0
+        )
+        if prices:  # Spark's percentile_approx takes the lower of two middle values
+            expected[as_of.date, f"{level}_price_median", str(category)] = prices[(len(prices) - 1) // 2]
     assert found == pytest.approx(expected)
