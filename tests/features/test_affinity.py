@@ -50,27 +50,20 @@ NO_STATISTICS = pl.DataFrame(
 
 
 def test_affinities_agree_with_plain_python(agrees):
-    agrees(affinity(half_life_days=HALF_LIFE, top=TOP), oracle_of(*KINDS))
-
-
-def test_affinities_to_other_kinds_agree_with_plain_python(agrees):
-    chosen = affinity(half_life_days=HALF_LIFE, top=TOP, kinds=["colour"], attributes=["style"])
-    agrees(chosen, oracle_of("colour", "attribute_style"))
+    chosen = affinity(half_life_days=HALF_LIFE, top=TOP, attributes=["style"])
+    agrees(chosen, oracle_of(*KINDS, "attribute_style"))
 
 
 def test_affinities_to_price_bands_agree_with_plain_python(random_log, history_of, as_ofs, names):
     events = random_log(1).with_columns(pl.col("price_band").replace(0, 1))
-    for row in run(events, as_ofs[:1], names, kinds=["price_band"]).to_dicts():
+    for row in run(events, as_ofs[:1], names).to_dicts():
         history = history_of(events, row["user_id"], as_ofs[0])
         assert row["price_band_affinity"] == oracle_of("price_band")(history, as_ofs[0])["price_band_affinity"]
 
 
-def test_only_the_kinds_asked_for_are_there():
-    chosen = affinity(half_life_days=HALF_LIFE, top=TOP, kinds=["colour"], attributes=["material"])
-    assert [(feature.name, feature.by) for feature in chosen] == [
-        ("colour_affinity", "colour"),
-        ("attribute_material_affinity", "attribute_material"),
-    ]
+def test_attributes_that_are_asked_for_stand_last():
+    named = [(feature.name, feature.by) for feature in affinity(half_life_days=HALF_LIFE, top=TOP, attributes=["cut"])]
+    assert named == [(f"{kind}_affinity", kind) for kind in (*KINDS, "attribute_cut")]
 
 
 def test_shares_of_all_values_sum_to_one_and_the_cut_keeps_them(random_log, as_ofs, names):

@@ -40,7 +40,6 @@ def affinity(
     half_life_days: float,
     top: int,
     action_weights: Mapping[str, float] = ACTION_WEIGHTS,
-    kinds: Sequence[str] = KINDS,
     attributes: Sequence[str] = (),
 ) -> Iterator[Feature]:
     """`<kind>_affinity` of columns of UserEvents, and `attribute_<name>_affinity` of configured item attributes.
@@ -51,7 +50,7 @@ def affinity(
         raise UsageError("affinities need a length", expected="top >= 1", received=f"top {top}")
     affinity_weight = weight(half_life_days, action_weights)
     weights = ", ".join(f"{action} {value:g}" for action, value in action_weights.items())
-    for kind in (*kinds, *(f"attribute_{name}" for name in attributes)):
+    for kind in (*KINDS, *(f"attribute_{name}" for name in attributes)):
         yield Feature(
             f"{kind}_affinity",
             family="affinity",
