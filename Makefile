@@ -64,7 +64,7 @@ doctor: ## check Python, Java, Spark, Delta Lake, TensorFlow and Horovod
 	@PYTHONPATH=lib $(if $(wildcard $(PYTHON)),$(PYTHON),python3) jobs/doctor.py
 
 test: install ## run the whole suite; USERPROFILE_DATA names the folder of the real logs
-	@env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(PYTHON) -m pytest -n 2 --dist loadfile -ra --durations=25 # tests start makes
+	@env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -ra --durations=25 # tests start makes
 
 lint: install ## style, format, types, layers
 	@.venv/bin/ruff check .

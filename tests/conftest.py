@@ -27,6 +27,12 @@ FEW_ROWS = {
 FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests go first, so that no process waits at the end for a long one of the other."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one session of a process that runs tests: two cores, two partitions, nothing left behind in the checkout."""
@@ -48,6 +54,16 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def compiling_spark(spark: SparkSession) -> Iterator[SparkSession]:
+    """The same session as users have it, for logs that are worth compiling for."""
+    for name in FEW_ROWS:
+        spark.conf.unset(name)
+    yield spark
+    for name, value in FEW_ROWS.items():
+        spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="session")
@@ -76,5 +92,6 @@ def python_environment(checkout: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def few_rows_environment(python_environment: dict[str, str]) -> dict[str, str]:
     """The same for a make of few rows: SET has no spaces, so what the JVM takes comes by Spark's own variable."""
-    settings = json.dumps(FEW_ROWS, separators=(",", ":"))
+    executors = {"spark.executor.extraJavaOptions": FIRST_COMPILER.split()[0]}
+    settings = json.dumps(FEW_ROWS | executors, separators=(",", ":"))
     return {**python_environment, "SET": f"spark.settings={settings}", "SPARK_SUBMIT_OPTS": FIRST_COMPILER}

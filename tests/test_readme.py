@@ -21,11 +21,12 @@ README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding=
 
 SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=7"
 SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
+CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so that the cluster does the whole path
 # For every command that can take it: what changes how long a run takes, not what it does.
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
-# A command that would take minutes, and its small form; {port} is a free one. All forms of a run name the same shop,
+# A command that would take minutes, and its small form; {port} is a free one. All local runs name the same shop,
 # so that from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
@@ -33,10 +34,10 @@ SMALL_FORMS = {
     "make run AS_OF=2017-11-01": f"make run {SHOP} AS_OF=2024-02-20",
     "make build_features AS_OF=2017-12-01,2017-11-01": f"make build_features {SHOP} AS_OF=2024-02-10,2024-02-20",
     "make backfill FROM=2017-11-01 TO=2017-11-08": f"make backfill {SHOP} FROM=2024-02-19 TO=2024-02-20",
-    "make run MASTER=spark://127.0.0.1:7077": f"make run {SHOP} MASTER=spark://127.0.0.1:{{port}}",
+    "make run MASTER=spark://127.0.0.1:7077": f"make run {CLUSTER_SHOP} MASTER=spark://127.0.0.1:{{port}}",
     "MASTER=spark://127.0.0.1:7077 jobs/launchers/submit.sh build_report --source complete_journey": (
         "MASTER=spark://127.0.0.1:{port} jobs/launchers/submit.sh build_report"
-        " --source demo_shop --users 120 --days 60 --seed 7"
+        " --source demo_shop --users 120 --days 60 --seed 5"
     ),
     'make build_report CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"': (
         f'make build_report {SHOP} CONF=my_settings.yaml SET="report=pages build_report.example_profiles=12"'
@@ -160,6 +161,9 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout) -> None
     first = said["make run"]
     assert json.loads(first.splitlines()[-1])["exit_code"] == 0
     assert f"demo_shop: {SHOP_TABLES}" in first.replace(f"{copy.root}/", "")
+    on_cluster = said["make run MASTER=spark://127.0.0.1:7077"]
+    assert "2 ranks" in on_cluster  # on executors: the driver starts none where a master is named
+    assert json.loads(on_cluster.splitlines()[-1])["tables"]["gold.user_profiles"]["rows"] > 100
     assert "unknown_action" in next(output for text, output in said.items() if "quarantine/events" in text)
     assert copy.table("my_shop/quarantine/events").to_pyarrow_table().num_rows == 0
     assert copy.table("my_shop/silver/events").to_pyarrow_table().num_rows == 8

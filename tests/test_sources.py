@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from userprofile.pipelines.job import run_job
+from userprofile.pipelines.run import run_path
 
 pytestmark = pytest.mark.slow
 
 # One process and one epoch: how well Horovod trains is tested elsewhere, here it is that each log arrives.
-QUICK = [
-    "train_model.epochs=1", "train_model.processes=1", "build_training_set.as_of_dates=3", "spark.driver_memory=2g",
-]  # fmt: skip
+QUICK = ["train_model.epochs=1", "train_model.processes=1", "build_training_set.as_of_dates=3"]
 
 
 @pytest.fixture
-def path_of(checkout: Path, tmp_path: Path, python_environment: dict[str, str]) -> Any:
-    """Runs the whole path on a log in a process of its own, with Spark as users have it."""
+def path_of(
+    compiling_spark: SparkSession, checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[dict[str, Any], pl.DataFrame]]:
+    """Runs the whole path on a log; the metrics of its steps, and the profiles."""
 
     def run(source: str) -> tuple[dict[str, Any], pl.DataFrame]:
         folders = [f"{part}={tmp_path / part}" for part in ("warehouse", "models", "report", "pseudonym_key")]
-        job = [sys.executable, "jobs/run.py", "--source", source, "--set", *folders, *QUICK]
-        ended = subprocess.run(job, cwd=checkout, env=python_environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+        arguments = ["--source", source, "--set", *folders, *QUICK]
+        code = run_job("run", run_path, conf_folder=checkout / "conf", arguments=arguments)
+        said = capsys.readouterr()
+        assert code == 0, f"{said.out}\n{said.err}"
         profiles = DeltaTable(tmp_path / "warehouse" / source / "gold" / "user_profiles").to_pyarrow_table()
-        return json.loads(ended.stdout.splitlines()[-1])["metrics"], pl.DataFrame(profiles)
+        return json.loads(said.out.splitlines()[-1])["metrics"], pl.DataFrame(profiles)
 
     return run
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from pyspark.sql import functions as F
 
 from userprofile.events.sentiment import sentiment
@@ -13,3 +16,9 @@ def test_words_tell_and_silence_says_nothing(spark):
     ]
     assert terrible < not_good < 0 == table < love == again
     assert nothing is None
+
+
+def test_jobs_do_not_wait_for_libraries_that_few_of_them_use(python_environment):
+    program = "import sys, userprofile.pipelines.run; print({'nltk', 'tensorflow'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", program], env=python_environment, capture_output=True, check=True)
+    assert ended.stdout == b"set()\n"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType
-from textblob.en.sentiments import PatternAnalyzer
+
+if TYPE_CHECKING:
+    from textblob.en.sentiments import PatternAnalyzer
 
 
 def sentiment(text: Column) -> Column:
@@ -28,4 +31,7 @@ def _polarities(texts: pa.Array) -> pa.Array:
 
 @cache
 def _analyser() -> PatternAnalyzer:
+    # Not above: it brings all of nltk, for which every job would wait two seconds.
+    from textblob.en.sentiments import PatternAnalyzer
+
     return PatternAnalyzer()

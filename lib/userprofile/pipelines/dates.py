@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from pyspark.sql import functions as F
@@ -24,6 +25,7 @@ class LogRange:
     events: int
 
 
+@lru_cache(maxsize=1)  # most steps of a run ask
 def log_range(run: Run, events: TableVersion) -> LogRange:
     """Raises DataGateError for an empty log."""
     frame = run.store.read(events, SilverEvents)
