@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_training_set import build_training_set
@@ -83,6 +84,25 @@ def test_a_mended_mapping_brings_rows_back_from_quarantine(job, mapping, good, l
     assert (figures["in"], figures["accepted"], figures["quarantined"]) == (4, 4, 0)
     assert ended.result["tables"]["silver.events"]["rows"] == 4
     assert ended.result["tables"]["quarantine.events"]["rows"] == 0
+
+
+def test_what_a_later_file_says_of_an_item_outlives_the_replay_of_an_earlier_one(job, mapping, header, log, tmp_path):
+    """Where items come from events; their brand here is the text of the price."""
+    Path(mapping).write_text(Path(mapping).read_text() + "items:\n  columns: {item_id: what, brand: cost}\n")
+    earlier = log(
+        header + "ann,i1,view,2024-01-01 10:00,1\nann,i2,view,2024-01-01 11:00,1\ncid,i3,teleport,2024-01-03 10:00,1\n"
+    )
+    later = log(header + "ann,i1,view,2024-01-02 10:00,2\n", "later.csv")
+    for path in (earlier, later):
+        job("ingest_events", ingest_events, "--source", mapping, "--input", path)
+        job("refine_events", refine_events, "--source", mapping)
+    mended = Path(mapping).read_text().replace("action: did", "action: {sql: did, values: {teleport: view}}")
+    Path(mapping).write_text(mended)
+    assert job("replay_quarantine", replay_quarantine, "--source", mapping).code == 0
+    items = DeltaTable(tmp_path / "warehouse" / "my_shop" / "silver" / "items").to_pyarrow_table()
+    assert dict(zip(items["item_id"].to_pylist(), items["brand"].to_pylist(), strict=True)) == {
+        "i1": "2", "i2": "1", "i3": "1",
+    }  # fmt: skip
 
 
 def test_too_much_quarantine_stops_the_run_and_writes_nothing(job, mapping, header, log, tmp_path):

@@ -20,15 +20,19 @@ def mapped(columns: dict[str, Column]) -> dict[str, MappedColumn]:
     return {name: MappedColumn(**column.model_dump()) for name, column in columns.items()}
 
 
-def refine_items(run: Run, parsed: DataFrame, *, keep_known: bool) -> TableVersion:
+def refine_items(run: Run, parsed: DataFrame, numbers: set[int], *, keep_known: bool) -> TableVersion:
     """silver.items from the catalogue's files, or from the raw rows of acceptable events where there are none.
 
-    `keep_known` items of earlier files that these rows do not speak of.
+    `numbers` are the files that these rows come from. `keep_known` items of other files, unless these rows speak of
+    them and are of a later file.
     """
     source = run.config.source
     if source.items is None:
         return _replace(run, run.store.rows([], SilverItems), "silver.items", SilverItems)
+    keep_known = keep_known and not source.items.files and run.store.exists("silver.items")
     rows = _bronze(run, "bronze.items") if source.items.files else parsed.where("reason is null")
+    if keep_known and numbers:
+        rows = _without_items_of_later_files(run, rows, numbers)
     items = entities.silver_items(
         rows.select("file_number", "place", "raw"),
         mapped(source.items.columns),
@@ -37,10 +41,20 @@ def refine_items(run: Run, parsed: DataFrame, *, keep_known: bool) -> TableVersi
         currency=source.currency,
         minor_units=source.minor_units,
     )
-    if keep_known and not source.items.files and run.store.exists("silver.items"):
+    if keep_known:
         known = run.store.read(run.store.pin("silver.items"), SilverItems)
         items = items.unionByName(known.join(items, "item_id", "left_anti"))
     return _replace(run, items, "silver.items", SilverItems)
+
+
+def _without_items_of_later_files(run: Run, rows: DataFrame, numbers: set[int]) -> DataFrame:
+    """Only files refined again have later ones; to the others no file of silver.events is opened for this."""
+    events = run.store.read(run.store.pin("silver.events"), SilverEvents)
+    later = events.where((F.col("file_number") > min(numbers)) & ~F.col("file_number").isin(sorted(numbers)))
+    latest = later.groupBy("item_id").agg(F.max("file_number").alias("latest"))
+    return rows.join(latest, "item_id", "left").where(
+        F.col("latest").isNull() | (F.col("latest") < F.col("file_number"))
+    )
 
 
 def refine_users(run: Run, events: TableVersion, key: bytes) -> TableVersion:

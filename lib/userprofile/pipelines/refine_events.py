@@ -78,7 +78,7 @@ def _refine_files(run: Run, bronze: Sequence[TableVersion], numbers: set[int], *
         _require_all(rows, counts)
         if numbers or not run.store.exists("silver.events"):
             _require_gate(run, counts)
-        items = refine_items(run, parsed, keep_known=not everything)
+        items = refine_items(run, parsed, numbers, keep_known=not everything)
         where = f"file_number in ({', '.join(map(str, sorted(numbers))) or 'null'})"
         accepted = _accepted(run, parsed, numbers, items)
         written = run.store.replace(accepted, "silver.events", SilverEvents, where=where).rows
