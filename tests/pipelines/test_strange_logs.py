@@ -14,6 +14,8 @@ from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = """
 events:
   columns:
