@@ -23,8 +23,9 @@ FEW_ROWS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
 }
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 # What the JVM reserves for the first compiler alone fills up within minutes; from then on it compiles nothing.
-FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+LONG_LIVED = f"{FIRST_COMPILER} -XX:ReservedCodeCacheSize=256m"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +49,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.local.dir": str(folder / "local"),
             **FEW_ROWS,
-            "spark.driver.extraJavaOptions": f"{FIRST_COMPILER} -Dderby.system.home={folder / 'derby'}",
+            "spark.driver.extraJavaOptions": f"{LONG_LIVED} -Dderby.system.home={folder / 'derby'}",
         },
         verbose=False,
     )
@@ -58,7 +59,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def compiling_spark(spark: SparkSession) -> Iterator[SparkSession]:
-    """The same session as users have it, for logs that are worth compiling for."""
+    """The same session, its plans compiled and adapted as users have them: larger logs are worth it."""
     for name in FEW_ROWS:
         spark.conf.unset(name)
     yield spark
@@ -92,6 +93,5 @@ def python_environment(checkout: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def few_rows_environment(python_environment: dict[str, str]) -> dict[str, str]:
     """The same for a make of few rows: SET has no spaces, so what the JVM takes comes by Spark's own variable."""
-    executors = {"spark.executor.extraJavaOptions": FIRST_COMPILER.split()[0]}
-    settings = json.dumps(FEW_ROWS | executors, separators=(",", ":"))
-    return {**python_environment, "SET": f"spark.settings={settings}", "SPARK_SUBMIT_OPTS": FIRST_COMPILER}
+    settings = json.dumps(FEW_ROWS | {"spark.executor.extraJavaOptions": FIRST_COMPILER}, separators=(",", ":"))
+    return {**python_environment, "SET": f"spark.settings={settings}", "SPARK_SUBMIT_OPTS": LONG_LIVED}

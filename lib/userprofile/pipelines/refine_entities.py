@@ -52,9 +52,8 @@ def _without_items_of_later_files(run: Run, rows: DataFrame, numbers: set[int]) 
     events = run.store.read(run.store.pin("silver.events"), SilverEvents)
     later = events.where((F.col("file_number") > min(numbers)) & ~F.col("file_number").isin(sorted(numbers)))
     latest = later.groupBy("item_id").agg(F.max("file_number").alias("latest"))
-    return rows.join(latest, "item_id", "left").where(
-        F.col("latest").isNull() | (F.col("latest") < F.col("file_number"))
-    )
+    is_outlived = (rows["item_id"] == latest["item_id"]) & (latest["latest"] > rows["file_number"])
+    return rows.join(latest, is_outlived, "left_anti")
 
 
 def refine_users(run: Run, events: TableVersion, key: bytes) -> TableVersion:
