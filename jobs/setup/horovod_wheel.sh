@@ -58,16 +58,23 @@ export MAKEFLAGS=-j$(getconf _NPROCESSORS_ONLN)
 export CMAKE_POLICY_VERSION_MINIMUM=3.5
 [ -z "${USERPROFILE_GPU:-}" ] || export HOROVOD_GPU_OPERATIONS=NCCL
 
+# One line of a file, by sed; an error where it would be none or several.
+edit() {
+    sed -i.before "$2" "$1"
+    [ "$(diff "$1.before" "$1" | grep -c '^<')" -eq 1 ] || { echo "$1: not one line for $2" >&2; return 1; }
+}
+
 build() {
     "$python" -m pip download -q --no-deps --no-build-isolation --no-binary :all: -d "$work" "horovod==$version"
     tar -xzf "$work/horovod-$version.tar.gz" -C "$work"
     source=$work/horovod-$version
 
     # TensorFlow moved the headers that this file includes. Only collectives inside XLA-compiled functions are lost.
-    lists=$source/horovod/tensorflow/CMakeLists.txt
-    grep -v xla_mpi_ops.cc "$lists" >"$lists.kept"
-    [ $(($(wc -l <"$lists") - $(wc -l <"$lists.kept"))) -eq 1 ] || { echo "xla_mpi_ops.cc: not one line" >&2; return 1; }
-    mv "$lists.kept" "$lists"
+    edit "$source/horovod/tensorflow/CMakeLists.txt" '/xla_mpi_ops[.]cc/d'
+    # TensorFlow's module links a second, C++17 build of Gloo: this one would be compiled for nothing.
+    edit "$source/CMakeLists.txt" 's|add_subdirectory(third_party/gloo)|add_subdirectory(third_party/gloo EXCLUDE_FROM_ALL)|'
+    # Without debugging symbols, which were nine tenths of the wheel.
+    edit "$source/setup.py" "s|'RelWithDebInfo'|'Release'|"
 
     # The version says which TensorFlow it was built for: `make doctor` compares.
     export HOROVOD_LOCAL_VERSION=tf$tensorflow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -61,6 +62,7 @@ def build_session(
         chosen |= _jar_settings() | _place_settings(master)
         require_reachable(master)
     session = started(application, {**chosen, **settings}, verbose=verbose)
+    atexit.register(session.stop)  # a cluster counts it as finished, and a JVM that was there before goes on without it
     session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
     # PySpark logs every failed analysis with its Java stack before it raises it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.ERROR if verbose else logging.CRITICAL)
