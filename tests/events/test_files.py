@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 from pathlib import Path
 
@@ -149,3 +150,14 @@ def test_names_of_parquet_fields(tmp_path, write):
     assert field_names((tmp_path / "log.parquet").as_uri(), Form("parquet")) == ["user", "time"]
     with pytest.raises(DataGateError, match=r"cut\.parquet is not a whole Parquet file"):
         field_names(write("cut.parquet", (tmp_path / "log.parquet").read_bytes()[:-9]), Form("parquet"))
+
+
+def test_parquet_times_that_spark_cannot_read_are_named(tmp_path):
+    moment = dt.datetime(2024, 1, 1, 9, 30)
+    for unit in ("us", "ns"):
+        pq.write_table(pa.table({"at": pa.array([moment], pa.timestamp(unit))}), tmp_path / f"{unit}.parquet")
+    assert field_names((tmp_path / "us.parquet").as_uri(), Form("parquet")) == ["at"]
+    with pytest.raises(DataGateError, match=r"ns\.parquet has times in nanoseconds.*\n.*\n.*received: at"):
+        field_names((tmp_path / "ns.parquet").as_uri(), Form("parquet"))
+    pq.write_table(pa.table({"at": [moment]}), tmp_path / "old.parquet", use_deprecated_int96_timestamps=True)
+    assert field_names((tmp_path / "old.parquet").as_uri(), Form("parquet")) == ["at"]

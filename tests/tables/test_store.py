@@ -148,6 +148,15 @@ def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark
     assert held(store) == [("a", FIRST, 1)]
 
 
+def test_the_log_of_a_table_knows_the_bounds_of_a_column(store):
+    pinned = store.replace(store.rows([], Spend), TABLE, Spend)
+    assert store.bounds(pinned, "as_of_date") == (None, None)
+    first = store.replace(store.rows([a_row("a", SECOND), a_row("b")], Spend), TABLE, Spend)
+    store.replace(store.rows([a_row("a", SECOND)], Spend), TABLE, Spend)
+    assert store.bounds(first, "as_of_date") == (FIRST, SECOND)
+    assert store.bounds(store.pin(TABLE), "as_of_date") == (SECOND, SECOND)
+
+
 def test_a_commit_names_its_run(store, tmp_path):
     version = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend).version
     log = tmp_path / f"warehouse/gold/spend/_delta_log/{version:020}.json"

@@ -130,7 +130,7 @@ def field_names(uri: str, form: Form) -> list[str]:
     """The raw fields of a file: from its header, its Parquet schema, or the keys of its first JSON lines.
 
     A column whose header is empty is called `_c<place>`, the second `a` of a header is `a_<place>`; places begin at 0.
-    Raises DataGateError when a Parquet file has no schema.
+    Raises DataGateError when a Parquet file has no schema, or times that Spark cannot read.
     """
     if form.format == "parquet":
         return _parquet_fields(uri)
@@ -150,11 +150,21 @@ def field_names(uri: str, form: Form) -> list[str]:
 def _parquet_fields(uri: str) -> list[str]:
     filesystem, path = pafs.FileSystem.from_uri(uri)
     try:
-        return list(pq.read_schema(path, filesystem=filesystem).names)
+        schema = pq.read_metadata(path, filesystem=filesystem).schema
     except pa.ArrowInvalid as error:
         raise DataGateError(
             f"{uri} is not a whole Parquet file; nothing was taken in", received=str(error), fix="fetch it again"
         ) from error
+    columns = [schema.column(place) for place in range(len(schema))]
+    # Not INT96, an older form of the same, which Spark reads.
+    if nanos := [one.path for one in columns if one.physical_type == "INT64" and "nano" in one.logical_type.to_json()]:
+        raise DataGateError(
+            f"{uri} has times in nanoseconds, which Spark does not read; nothing was taken in",
+            expected="times in microseconds or milliseconds",
+            received=", ".join(nanos),
+            fix='write it again: in pandas to_parquet(file, coerce_timestamps="us", allow_truncated_timestamps=True)',
+        )
+    return list(schema.to_arrow_schema().names)
 
 
 def _distinct(header: Iterable[str]) -> list[str]:

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from pyspark.sql import functions as F
 
 from userprofile.errors import DataGateError, UsageError
 from userprofile.pipelines.steps import Run
-from userprofile.schemas.events import SilverEvents
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, LabelWindow
 
 
 @dataclass(frozen=True)
 class LogRange:
-    """The first and last event accepted, and how many there are."""
+    """The first and last event accepted, to the millisecond and rounded down, and how many there are."""
 
     first: datetime
     last: datetime
     events: int
 
 
-@lru_cache(maxsize=1)  # most steps of a run ask
 def log_range(run: Run, events: TableVersion) -> LogRange:
     """Raises DataGateError for an empty log."""
-    frame = run.store.read(events, SilverEvents)
-    micros = frame.agg(F.min(F.unix_micros("event_time")), F.max(F.unix_micros("event_time"))).collect()[0]
-    if micros[0] is None:
+    first, last = run.store.bounds(events, "event_time")
+    if first is None:
         raise DataGateError("silver.events is empty", fix=f"make ingest_events SOURCE={run.source}")
-    first, last = (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=value) for value in micros)
     return LogRange(first, last, events.rows)
 
 

@@ -44,7 +44,7 @@ class Step:
         return next(pinned for pinned in self.outcome.outputs if pinned.table == table)
 
 
-@dataclass(eq=False)  # each run is itself, whatever it holds
+@dataclass
 class Run:
     """Everything a pipeline needs: values decided at the edge, and the one session and store."""
 

@@ -81,6 +81,8 @@ def _session_settings(shuffle_partitions: int) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "2",
         # Elements of lists are declared never null; Delta checks that of columns only.
         "spark.databricks.delta.constraints.allowUnenforcedNotNull.enabled": "true",
+        # What is kept between two uses is read once or twice: packing it takes longer than reading more.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
         # A cast in a mapping that meets bad text gives null, and the row its reason, rather than an end of the run.
         "spark.sql.ansi.enabled": "false",
         # Spark by itself knows seven encodings; logs also come in Windows' and Asia's.

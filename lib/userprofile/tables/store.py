@@ -82,6 +82,17 @@ class Store:
         )
         return frame.select(*expected.names)
 
+    def bounds(self, pinned: TableVersion, column: str) -> tuple[Any, Any]:
+        """Least and greatest value of one of the table's first 32 columns, as its log knows them; None without rows.
+
+        Times are known to the millisecond and rounded down.
+        """
+        log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
+        files = pl.DataFrame(log.get_add_actions(flatten=True))
+        if files["num_records"].sum() == 0:
+            return None, None
+        return files[f"min.{column}"].min(), files[f"max.{column}"].max()
+
     def rows(self, rows: Sequence[Mapping[str, Any]], schema: type[dy.Schema]) -> DataFrame:
         """A small frame of the given rows."""
         return self.spark.createDataFrame(pa.Table.from_pylist(list(rows), schema=arrow_schema(schema)))
