@@ -57,7 +57,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def compiling_spark(spark: SparkSession) -> Iterator[SparkSession]:
     """The same session, its plans compiled and adapted as users have them: larger logs are worth it."""
     for name in FEW_ROWS:

@@ -66,7 +66,7 @@ def features(job, log, table, shop, tmp_path):
     return build
 
 
-def test_long_names_great_prices_many_categories_and_a_day_without_events(features, table, tmp_path):
+def test_long_names_great_prices_many_categories_and_a_day_without_events(compiling_spark, features, table, tmp_path):
     nobody_shorter, kinds = "u" * 10_240, 50_000
     rows = [row("reader", "view", START + number * timedelta(seconds=40), what=f"i{number}", kind=f"k{number}")
             for number in range(kinds)]  # fmt: skip
