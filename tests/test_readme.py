@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
 
-from userprofile.spark.jars import delta_jars
+from userprofile.spark.session import jar_settings
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -153,7 +153,7 @@ def warm_jvm(copy: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "spark.master": "local[*]",
         "spark.driver.memory": "1500m",
         "spark.driver.extraJavaOptions": copy.environment["SPARK_SUBMIT_OPTS"],
-        "spark.jars": ",".join(map(str, delta_jars())),
+        **jar_settings(),
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",

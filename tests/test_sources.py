@@ -1,6 +1,6 @@
-"""Every shipped mapping on its real log, to profiles: the counts that each log's SOURCE.md states must come out.
+"""Every shipped mapping on its real log, to profiles, with the counts that the log's SOURCE.md states.
 
-Of the three largest logs some users are taken, with all their rows; whole, the five take half as long as the suite may.
+Of the three largest logs some users are taken, with all their rows, for the time it takes; their counts are made here.
 """
 
 from __future__ import annotations

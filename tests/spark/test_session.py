@@ -94,6 +94,16 @@ def test_without_java_the_message_says_so(python_environment: dict[str, str], tm
     assert ended.stderr == ""
 
 
+@pytest.mark.slow
+def test_a_jvm_that_died_leaves_no_trace_at_the_end(few_rows_environment: dict[str, str]) -> None:
+    killed = START.replace('"spark.jars.ivySettings": "/nowhere.xml"', "")
+    killed += "from pyspark import SparkContext\nSparkContext._gateway.proc.kill()\nraise SystemExit(5)"
+    ended = subprocess.run(
+        [sys.executable, "-c", killed], env=few_rows_environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (5, "")
+
+
 def test_both_jars_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USERPROFILE_JARS", str(tmp_path))
     (tmp_path / "delta-spark_4.2_2.13-4.4.0.jar").touch()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyspark
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -59,16 +60,22 @@ def build_session(
     chosen = _session_settings(shuffle_partitions) | _DELTA | _QUIET | _EXECUTORS
     if not submitted:
         chosen |= {"spark.master": master, "spark.driver.memory": driver_memory}
-        chosen |= _jar_settings() | _place_settings(master)
+        chosen |= jar_settings() | _place_settings(master)
         require_reachable(master)
     session = started(application, {**chosen, **settings}, verbose=verbose)
-    atexit.register(session.stop)  # a cluster counts it as finished, and a JVM that was there before goes on without it
+    atexit.register(_stop, session)
     session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
     # PySpark logs every failed analysis with its Java stack before it raises it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.ERROR if verbose else logging.CRITICAL)
     if not submitted and not _is_local(master):
         session.sparkContext.addPyFile(str(code_archive()))
     return session
+
+
+def _stop(session: SparkSession) -> None:
+    """So that a cluster counts it as finished, and a JVM that was there before it can take the next."""
+    with contextlib.suppress(OSError, Py4JError):  # of a JVM that died there is nothing left to stop
+        session.stop()
 
 
 def _session_settings(shuffle_partitions: int) -> dict[str, str]:
@@ -90,7 +97,8 @@ def _session_settings(shuffle_partitions: int) -> dict[str, str]:
     }
 
 
-def _jar_settings() -> dict[str, str]:
+def jar_settings() -> dict[str, str]:
+    """Where Spark finds Delta Lake's jars."""
     if jars := delta_jars():
         return {"spark.jars": ",".join(str(jar) for jar in jars)}
     return {"spark.jars.packages": delta_coordinates(pyspark.__version__), "spark.jars.excludes": EXCLUDED}
