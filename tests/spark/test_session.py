@@ -94,10 +94,17 @@ def test_without_java_the_message_says_so(python_environment: dict[str, str], tm
     assert ended.stderr == ""
 
 
+DEAD = "jvm.kill(); jvm.wait()"
+DYING = "jvm.send_signal(19); die = threading.Timer(2, jvm.kill); die.daemon = True; die.start()"  # 19 is SIGSTOP
+
+
 @pytest.mark.slow
-def test_a_jvm_that_died_leaves_no_trace_at_the_end(few_rows_environment: dict[str, str]) -> None:
-    killed = START.replace('"spark.jars.ivySettings": "/nowhere.xml"', "")
-    killed += "from pyspark import SparkContext\nSparkContext._gateway.proc.kill()\nraise SystemExit(5)"
+@pytest.mark.parametrize("end", [DEAD, DYING], ids=["dead", "dies while it is told to stop"])
+def test_a_jvm_that_died_leaves_no_trace_at_the_end(few_rows_environment: dict[str, str], end: str) -> None:
+    killed = START.replace('"spark.jars.ivySettings": "/nowhere.xml"', "") + (
+        "import threading\nfrom pyspark import SparkContext\njvm = SparkContext._gateway.proc\n"
+        f"{end}\nraise SystemExit(5)"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", killed], env=few_rows_environment, capture_output=True, text=True, check=False
     )

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,8 +74,12 @@ def build_session(
 
 
 def _stop(session: SparkSession) -> None:
-    """So that a cluster counts it as finished, and a JVM that was there before it can take the next."""
-    with contextlib.suppress(OSError, Py4JError):  # of a JVM that died there is nothing left to stop
+    """So that a cluster counts it as finished, and a JVM that was there before it can take the next.
+
+    Of a JVM that died there is nothing left to stop: what Py4J logs of it and PySpark warns of says no more than that.
+    """
+    logging.disable()  # the last act of the process
+    with warnings.catch_warnings(action="ignore"), contextlib.suppress(OSError, Py4JError):
         session.stop()
 
 
