@@ -188,6 +188,14 @@ def test_every_conflict_of_deltas_is_one_of_ours(store, monkeypatch, name):
     assert raised.value.exit_code is ExitCode.CONFLICT
 
 
+def test_of_two_that_find_no_table_only_one_makes_it(store, monkeypatch):
+    store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    monkeypatch.setattr(Store, "exists", lambda *_: False)
+    with pytest.raises(ConflictError, match=r"another writer changed gold\.spend"):
+        store.replace(store.rows([a_row("b")], Spend), TABLE, Spend)
+    assert held(store) == [("a", FIRST, 1)]
+
+
 def writes(spark, root, folder, name):
     """Four times its own fifty rows, beside the other of two writers; how many writes were done, and not."""
     rows = [{"as_of_date": dt.date(2024, 1, 1), "statistic": name, "key": str(n), "value": 1.0} for n in range(50)]

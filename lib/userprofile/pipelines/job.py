@@ -22,6 +22,7 @@ from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, with_files
 from userprofile.pipelines.steps import Run
 from userprofile.spark.session import build_session
+from userprofile.tables.locks import one_job
 from userprofile.tables.store import Store
 
 Pipeline = Callable[[Run], Any]
@@ -46,7 +47,7 @@ def run_job(
         config = with_files(config)
         feature_catalogue(config.build_features, config.source.timezone)  # a wrong feature file ends the run here
         run = _start(job, options, config, result["run_id"])
-        with run.store.exclusively():
+        with one_job(run.store.root):
             pipeline(run)
         result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
         _print_summary(run)

@@ -28,7 +28,7 @@ def refine_items(run: Run, parsed: DataFrame, numbers: set[int], *, keep_known: 
     """
     source = run.config.source
     if source.items is None:
-        return _replace(run, run.store.rows([], SilverItems), "silver.items", SilverItems)
+        return run.store.replace_small(SilverItems.create_empty(), "silver.items", SilverItems, where="true")
     keep_known = keep_known and not source.items.files and run.store.exists("silver.items")
     rows = _bronze(run, "bronze.items") if source.items.files else parsed.where("reason is null")
     if keep_known and numbers:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import yaml
 from deltalake import DeltaTable
@@ -97,7 +98,8 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
         "code_version": code_version(),
     }
     where = f"model_version = '{model_version}'"
-    models = run.store.replace(run.store.rows([row], OpsModels), "ops.models", OpsModels, where=where)
+    rows = OpsModels.cast(pl.DataFrame([row]))
+    models = run.store.replace_small(rows, "ops.models", OpsModels, where=where)
     return Outcome([models], _figures(model_version, train.num_rows, trained, measures))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dataframely as dy
@@ -25,6 +23,7 @@ from pyspark.sql.types import StructType
 from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.tables.expectations import gained, lost, require_same_schema
+from userprofile.tables.locks import one_writer
 
 _CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
 _NULL_REFUSED = re.compile(
@@ -126,7 +125,7 @@ class Store:
 
     @contextmanager
     def _small(self, table: str, schema: type[dy.Schema]) -> Iterator[deltalake.DeltaTable]:
-        with self._lock(table), _clear_errors(table):
+        with one_writer(self.path(table)), _clear_errors(table):
             self._create(table, schema, "")
             yield deltalake.DeltaTable(self.path(table))
 
@@ -160,8 +159,9 @@ class Store:
         partition: str,
     ) -> TableVersion:
         self._require_columns(frame.schema, table, schema)
-        with self._lock(table), _clear_errors(table):
-            self._create(table, schema, partition)
+        with one_writer(self.path(table)), _clear_errors(table):
+            if self._create(table, schema, partition):
+                mode, options = "append", {name: value for name, value in options.items() if name != "replaceWhere"}
             before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*schema.column_names()).write.format("delta").mode(mode)
             writer.options(**options, userMetadata=self.run_id).save(self.path(table))
@@ -176,13 +176,12 @@ class Store:
         what = f"the rows to be written to {table} have other columns"
         require_same_schema(received, _spark_schema(schema), what=what, nullability=False)
 
-    def _create(self, table: str, schema: type[dy.Schema], partition: str) -> None:
-        """The table, if there is none yet, or the columns that it lacks; Delta refuses nulls where none may be."""
+    def _create(self, table: str, schema: type[dy.Schema], partition: str) -> bool:
+        """Make the table and say so, or give it the columns that it lacks; Delta refuses nulls where none may be."""
         if not self.exists(table):
-            deltalake.DeltaTable.create(
-                self.path(table), arrow_schema(schema), mode="ignore", partition_by=partition or None
-            )
-            return
+            with _made_by_one(table):
+                deltalake.DeltaTable.create(self.path(table), arrow_schema(schema), partition_by=partition or None)
+            return True
         columns = _spark_schema(schema)
         existing = self.spark.read.format("delta").load(self.path(table)).schema
         new, kept = gained(existing, columns), lost(existing, columns)
@@ -191,44 +190,24 @@ class Store:
         if new:
             listed = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in new)
             self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({listed})")
-
-    @staticmethod
-    def _local(path: str) -> Path | None:
-        """A folder of this machine; None for a store that decides between writers by itself."""
-        return None if re.match(r"(?!file:)[a-z][a-z0-9+.-]*:/", path) else Path(re.sub("^file:/+", "/", path))
-
-    @contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """No other job writes this source's tables meanwhile; raises ConflictError where one does. Local disks only."""
-        if (folder := self._local(self.root)) is None:
-            yield
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / ".job.lock", "w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConflictError(
-                    f"another job is writing to {self.root}",
-                    expected="one job at a time",
-                    fix="try again when it has ended",
-                ) from error
-            yield
-
-    @contextmanager
-    def _lock(self, table: str) -> Iterator[None]:
-        """On a local disk Delta's commit is atomic within one JVM only; elsewhere the object store decides."""
-        if (folder := self._local(self.path(table))) is None:
-            yield
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder.parent / f".{folder.name}.lock", "w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        return False
 
 
 def _spark_schema(schema: type[dy.Schema]) -> StructType:
     return from_arrow_schema(arrow_schema(schema))
+
+
+def _conflict(table: str) -> ConflictError:
+    return ConflictError(f"another writer changed {table} at the same time", fix="run the same command again")
+
+
+@contextmanager
+def _made_by_one(table: str) -> Iterator[None]:
+    """Of two that find no table only one makes it, and may add rows without looking for others."""
+    try:
+        yield
+    except deltalake.exceptions.DeltaError as error:
+        raise _conflict(table) if "already exists" in str(error) else error from error
 
 
 @contextmanager
@@ -236,9 +215,7 @@ def _clear_errors(table: str) -> Iterator[None]:
     try:
         yield
     except (*_CONFLICTS, deltalake.exceptions.CommitFailedError) as error:
-        raise ConflictError(
-            f"another writer changed {table} at the same time", fix="run the same command again"
-        ) from error
+        raise _conflict(table) from error
     except (PySparkException, Py4JJavaError, ValueError) as error:
         if refused := _NULL_REFUSED.search(str(error)):
             raise DataGateError(
