@@ -22,7 +22,12 @@ from userprofile.pipelines.steps import Run
 pytestmark = pytest.mark.slow
 
 SHOP = ["--source", "demo_shop", "--users", "200", "--days", "150", "--seed", "11"]
-SMALL = ["train_model.epochs=2", "train_model.batch_rows=64", "build_training_set.as_of_dates=5"]
+SMALL = [
+    "spark.shuffle_partitions=2",
+    "train_model.epochs=2",
+    "train_model.batch_rows=64",
+    "build_training_set.as_of_dates=5",
+]
 WAREHOUSE = "demo_shop_u200_d150_s11"
 
 

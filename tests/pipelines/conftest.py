@@ -53,10 +53,10 @@ class Ended:
 
 
 def run_below(folder: Path, name: str, pipeline: Pipeline, *arguments: str) -> int:
-    """A job, all that it writes below the folder."""
-    folders = [f"{part}={folder / part}" for part in ("warehouse", "models", "report", "build")]
-    key = f"pseudonym_key={folder / 'secrets' / 'pseudonym.key'}"
-    return run_job(name, pipeline, conf_folder=CONF, arguments=[*arguments, "--set", *folders, key])
+    """A job of few rows, all that it writes below the folder."""
+    settings = [f"{part}={folder / part}" for part in ("warehouse", "models", "report", "build")]
+    settings += [f"pseudonym_key={folder / 'secrets' / 'pseudonym.key'}", "spark.shuffle_partitions=2"]
+    return run_job(name, pipeline, conf_folder=CONF, arguments=[*arguments, "--set", *settings])
 
 
 @pytest.fixture

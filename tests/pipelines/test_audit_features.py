@@ -41,7 +41,12 @@ events:
     order_id: basket
 """
 HEADER = "who,what,did,at,heard,cost,basket\n"
-SMALL = ["build_training_set.as_of_dates=4", "build_features.sequence_length=5", "audit_features.pairs=30"]
+SMALL = [
+    "spark.shuffle_partitions=2",
+    "build_training_set.as_of_dates=4",
+    "build_features.sequence_length=5",
+    "audit_features.pairs=30",
+]
 USERS = [f"raw-user-{number}" for number in range(25)]
 
 
