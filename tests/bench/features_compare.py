@@ -25,7 +25,10 @@ def require_same(one: Path, other: Path, *, on: date) -> None:
 
 def differences(one: Path, other: Path, *, on: date) -> Iterator[str]:
     """A line for each column that differs in rows of the date: in how many users, and in which for instance."""
-    frames = [pl.scan_parquet(folder / "*.parquet").filter(pl.col("as_of_date") == on) for folder in (one, other)]
+    frames = [
+        pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=True).filter(pl.col("as_of_date") == on)
+        for folder in (one, other)
+    ]
     schemas = [frame.collect_schema() for frame in frames]
     if sorted(schemas[0].names()) != sorted(schemas[1].names()):
         yield f"columns: {sorted({*schemas[0].names()} ^ {*schemas[1].names()})}"

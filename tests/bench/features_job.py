@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import features_shop
 import polars as pl
@@ -13,9 +15,11 @@ from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.engine import Engine
+from userprofile.pipelines.user_tables import write_dates
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
+from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.per_user import per_user
 from userprofile.windows import ALL_HISTORY, AsOf
 
@@ -59,16 +63,30 @@ def columns_read(wanted: Catalogue) -> list[str]:
     return [name for name in UserEvents.columns() if name in read]
 
 
-def user_rows(
+@dataclass(frozen=True)
+class Job:
+    """The function of whole users that leaves a Parquet file of their rows per date below `<root>/<name>`."""
+
+    engine: Engine
+    root: str
+    name: str
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        rows = write_dates(self.engine(events), arrow_schema(self.engine.schema()), root=self.root, table=self.name)
+        return pl.DataFrame(rows, schema=WrittenParts.create_empty().schema)
+
+
+def written(
     events: DataFrame,
     wanted: Catalogue,
+    folder: Path,
     *,
     as_ofs: Sequence[AsOf],
     partitions: int,
     statistics: pl.DataFrame | None = None,
 ) -> DataFrame:
-    """One row per user and date; the whole catalogue needs the `statistics` of `population`."""
+    """What writes a row per user and date to the folder; the whole catalogue needs the `statistics` of `population`."""
     counted = PopulationStatistics.create_empty() if statistics is None else statistics
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
-    read = events.select(*columns_read(wanted))
-    return per_user(read, engine, schema=arrow_schema(engine.schema()), partitions=partitions)
+    read, job = events.select(*columns_read(wanted)), Job(engine, str(folder.parent), folder.name)
+    return per_user(read, job, schema=arrow_schema(WrittenParts), partitions=partitions)

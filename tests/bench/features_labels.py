@@ -23,7 +23,7 @@ COMPARED = ["label", "as_of_date", "view_count_all", "spend_30d"]
 def write_labels(features: Path, target: Path, *, labels: int) -> None:
     """Users of the features at moments between the first as-of date and the day after the last, in no order."""
     chance = np.random.default_rng(7)
-    users = pl.scan_parquet(features / "*.parquet").select(pl.col("user_id").unique(maintain_order=True)).collect()
+    users = pl.scan_parquet(features / "**/*.parquet").select(pl.col("user_id").unique(maintain_order=True)).collect()
     first, last = (int(as_of.instant.timestamp() * 1e6) for as_of in (min(AS_OFS), max(AS_OFS)))
     moments = pl.Series("labelled_at", chance.integers(first, last + DAY, labels)).cast(pl.Datetime("us", "UTC"))
     drawn = users["user_id"].gather(chance.integers(0, users.height, labels))
@@ -56,7 +56,8 @@ def _duckdb(labels: Path, features: Path, target: Path) -> float:
 def _statements(labels: Path, features: Path, target: Path) -> Iterator[str]:
     yield "SET preserve_insertion_order = false"
     yield f"SET TimeZone = '{TIMEZONE}'"
-    dated = f"SELECT *, as_of_date::TIMESTAMPTZ AS instant FROM read_parquet('{features}/*.parquet')"
+    read = f"read_parquet('{features}/**/*.parquet', hive_partitioning = true)"
+    dated = f"SELECT *, as_of_date::TIMESTAMPTZ AS instant FROM {read}"
     joined = f"""SELECT labels.*, features.* EXCLUDE (user_id, instant) FROM read_parquet('{labels}') AS labels
         ASOF LEFT JOIN ({dated}) AS features
         ON labels.user_id = features.user_id AND labels.labelled_at >= features.instant"""

@@ -17,6 +17,7 @@ import features_duckdb
 import features_job as job
 import features_labels
 import features_pyspark
+import polars as pl
 import pyarrow.parquet as pq
 from features_log import EVENTS_PER_FILE, Log, drawn
 from features_memory import PeakMemory
@@ -74,7 +75,7 @@ def fresh_session() -> Iterator[SparkSession]:
     )
     try:
         events = spark.read.parquet(str(written(WARM_UP)))
-        save(job.user_rows(events, job.fifty_columns(), as_ofs=[job.AS_OF], partitions=CORES), "warm_up")
+        run_job(events, job.fifty_columns(), "warm_up", as_ofs=[job.AS_OF], partitions=CORES)
         save(features_pyspark.user_rows(events, job.AS_OF), "warm_up")
         yield spark
     finally:
@@ -90,6 +91,24 @@ def save(rows: DataFrame, name: str) -> float:
     """Compute and write the rows; seconds."""
     started = perf_counter()
     rows.write.mode("overwrite").parquet(str(result(name)))
+    return perf_counter() - started
+
+
+def run_job(
+    events: DataFrame,
+    wanted: Catalogue,
+    name: str,
+    *,
+    as_ofs: Sequence[AsOf],
+    partitions: int,
+    statistics: pl.DataFrame | None = None,
+) -> float:
+    """The library's job; seconds."""
+    folder = result(name)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    started = perf_counter()
+    job.written(events, wanted, folder, as_ofs=as_ofs, partitions=partitions, statistics=statistics).toArrow()
     return perf_counter() - started
 
 
@@ -115,7 +134,7 @@ def speed_round(log: Log) -> dict[str, float]:
         events, partitions = spark.read.parquet(str(folder)), partitions_of(log.events)
 
         def ours(name: str, wanted: Catalogue, as_ofs: Sequence[AsOf]) -> float:
-            return save(job.user_rows(events, wanted, as_ofs=as_ofs, partitions=partitions), name)
+            return run_job(events, wanted, name, as_ofs=as_ofs, partitions=partitions)
 
         seconds["ours"] = ours("ours", job.fifty_columns(), [job.AS_OF])
         seconds["PySpark"] = save(features_pyspark.user_rows(events, job.AS_OF), "PySpark")
@@ -124,10 +143,14 @@ def speed_round(log: Log) -> dict[str, float]:
         started = perf_counter()
         statistics = population_statistics(events, events, as_ofs=[job.AS_OF])
         seconds["population"] = perf_counter() - started
-        whole = job.user_rows(
-            events, job.whole_catalogue(), as_ofs=[job.AS_OF], partitions=partitions, statistics=statistics
+        seconds["whole catalogue"] = seconds["population"] + run_job(
+            events,
+            job.whole_catalogue(),
+            "whole catalogue",
+            as_ofs=[job.AS_OF],
+            partitions=partitions,
+            statistics=statistics,
         )
-        seconds["whole catalogue"] = seconds["population"] + save(whole, "whole catalogue")
     return seconds
 
 
@@ -148,16 +171,16 @@ def size_run(log: Log, *, events_per_partition: int) -> Taken:
     folder = written(log)
     with fresh_session() as spark, PeakMemory() as memory:
         before = shuffled_bytes(spark)
-        rows = job.user_rows(
+        seconds = run_job(
             spark.read.parquet(str(folder)),
             job.fifty_columns(),
+            "size",
             as_ofs=[job.AS_OF],
             partitions=partitions_of(log.events, at_most=events_per_partition),
         )
-        seconds = save(rows, "size")
         shuffled = shuffled_bytes(spark) - before
     read = column_bytes(folder, job.columns_read(job.fifty_columns()))
-    size = sum(file.stat().st_size for file in result("size").glob("*.parquet"))
+    size = sum(file.stat().st_size for file in result("size").rglob("*.parquet"))
     return Taken(seconds, dict(memory.mebibytes), read, shuffled, size)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from userprofile.columns import ACTIONS
 from userprofile.errors import DataGateError, UsageError
 from userprofile.features.affinity import ACTION_WEIGHTS
-from userprofile.features.user_categories import user_categories_per_user, with_categories
-from userprofile.schemas.gold import UserCategoryFeatures, UserCategoryLists
+from userprofile.features.user_categories import user_categories_per_user
+from userprofile.schemas.gold import UserCategoryFeatures
 
 SETTINGS = {"level": 2, "floor": 2, "half_life_days": 10.0}
 ONE, DAY = dt.timedelta(microseconds=1), dt.timedelta(days=1)
@@ -158,22 +158,6 @@ def test_no_events_are_no_rows(categories, random_log):
     assert categories(random_log(0).head(0)).equals(empty)
     assert categories(random_log(0), as_ofs=[]).equals(empty)
     assert categories(random_log(0), level=3).equals(empty), "the log has no category of that level"
-
-
-def test_lists_hold_the_rows_of_each_user_and_date(categories, random_log):
-    events = random_log(2)
-    rows = categories(events)
-    users = pl.DataFrame({"user_id": events["user_id"].unique().sort()}).join(
-        rows.select("as_of_date").unique(), how="cross"
-    )
-    listed = with_categories(users.with_columns(more=pl.lit(1)), rows)
-    assert listed.select(users.columns).equals(users)
-    UserCategoryLists.validate(listed.drop("more"), cast=False)
-    few = rows.filter(pl.col("user_id") != "user 1")
-    again = with_categories(users, few)
-    assert again.filter(pl.col("user_id") == "user 1")["categories"].to_list() == [[]] * 2
-    unfolded = again.explode("categories", empty_as_null=False).unnest("categories")
-    assert unfolded.select(few.columns).sort(*KEY, maintain_order=True).equals(few)
 
 
 def test_a_category_without_a_word_is_refused(categories, random_log, names):

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from userprofile.features.catalogue import compose
 from userprofile.features.entries import Feature
-from userprofile.pipelines import select_features, train_model
+from userprofile.pipelines import select_features, selected_features, train_model
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.steps import Outcome
 
@@ -77,7 +77,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def shop(job, refined, monkeypatch) -> str:
-    monkeypatch.setattr(select_features, "feature_catalogue", lambda *_: CATALOGUE)
+    for module in (select_features, selected_features):
+        monkeypatch.setattr(module, "feature_catalogue", lambda *_: CATALOGUE)
     assert job("planted", planted, "--source", refined).code == 0
     return refined
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 # Two numbers are fitted; with fewer rows their error would exceed what they mend.
 MINIMUM_ROWS = 200
@@ -30,6 +29,9 @@ class PlattScaling:
 
         Targets are Platt's (n+ + 1) / (n+ + 2) and 1 / (n- + 2), so that a split without overlap stays finite.
         """
+        # Here and not above: it takes a second, and most jobs fit nothing.
+        from sklearn.linear_model import LogisticRegression
+
         if reason := _unfit(label):
             return cls(not_fitted_because=reason)
         bought = int(np.sum(label == 1))

@@ -64,17 +64,6 @@ def user_categories_per_user(
     return in_schema(shares, UserCategoryFeatures)
 
 
-def with_categories(rows: pl.DataFrame, categories: pl.DataFrame) -> pl.DataFrame:
-    """Adds `categories` (UserCategoryLists) to rows per user and as-of date; empty where a row has none.
-
-    `categories` are rows of user_categories_per_user.
-    """
-    of_user = pl.struct(pl.exclude(KEY)).alias("categories")
-    lists = categories.group_by(KEY, maintain_order=True).agg(of_user)
-    joined = rows.join(lists, on=KEY, how="left", maintain_order="left")
-    return joined.with_columns(pl.col("categories").fill_null([]))
-
-
 def _pairs(known: pl.DataFrame, *, by: str) -> pl.DataFrame:
     """One row per `user` and value of `by`, both ascending, of events that stand so and in order of time."""
     pairs = values_per_user(known, by=by, columns=_columns())

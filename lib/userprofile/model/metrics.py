@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 Metrics = dict[str, float | None]
 
@@ -13,6 +12,12 @@ def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
 
     None for all without rows; auc is None also where all rows have one class.
     """
+    from sklearn.metrics import (
+        brier_score_loss,
+        log_loss,
+        roc_auc_score,
+    )  # here: it takes a second, most jobs need none
+
     if not len(label):
         return {"auc": None, "log_loss": None, "brier": None}
     both = len(np.unique(label)) == 2

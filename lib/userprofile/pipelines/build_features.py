@@ -8,26 +8,23 @@ from functools import partial
 
 import polars as pl
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
 
 from userprofile.errors import DataGateError
-from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.coded_log import CodedLog, coded_log
 from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
 from userprofile.pipelines.engine import (
-    Categories,
     Engine,
     category_level,
     feature_catalogue,
     names_of_codes,
     partitions,
-    user_category_rows,
     user_rows,
 )
 from userprofile.pipelines.item_features import item_counts, item_features
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.schemas.gold import ItemFeatures, PopulationStatistics, UserCategoryFeatures, UserSequences
+from userprofile.pipelines.user_tables import FEATURES, Categories, UserTables
+from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf
 
@@ -61,9 +58,12 @@ def _build(
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
     with coded_log(run, events) as coded:
         statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
-        engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, categories=categories)
-        users, outputs = _users(run, user_rows(run, coded.everyone(), engine, events=log.events), engine, where=where)
-        outputs += [
+        engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
+        tables = UserTables(engine, categories, run.store.root)
+        parts = pl.DataFrame(user_rows(run, coded.everyone(), tables, events=log.events).toArrow())
+        users = _counts(parts, dates)
+        outputs = [
+            *(run.store.replace_dates(parts, name, schema, dates=dates) for name, schema in tables.tables().items()),
             _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
             run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
         ]
@@ -71,28 +71,10 @@ def _build(
     return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
 
 
-def _users(run: Run, rows: DataFrame, engine: Engine, *, where: str) -> tuple[dict[date, int], list[TableVersion]]:
-    """How many users each date knows, and the tables by user."""
-    features = user_features_schema(engine.catalogue)
-    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        users = _counts(rows, [as_of.date for as_of in engine.as_ofs])
-        return users, [
-            run.store.replace(rows.select(*features.column_names()), "gold.user_features", features, where=where),
-            run.store.replace(
-                rows.select(*UserSequences.column_names()), "gold.user_sequences", UserSequences, where=where
-            ),
-            run.store.replace(
-                user_category_rows(rows), "gold.user_category_features", UserCategoryFeatures, where=where
-            ),
-        ]
-    finally:
-        rows.unpersist()
-
-
-def _counts(rows: DataFrame, dates: Sequence[date]) -> dict[date, int]:
+def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
     """How many users each date knows. Raises DataGateError for a date that knows none."""
-    users = {row["as_of_date"]: row["count"] for row in rows.groupBy("as_of_date").count().collect()}
+    of_users = parts.filter(pl.col("table") == FEATURES).group_by("as_of_date").agg(pl.col("rows").sum())
+    users = dict(of_users.rows())
     if unknown := [str(day) for day in dates if not users.get(day)]:
         raise DataGateError(f"no user has an event that was known before {', '.join(unknown)}", fix="a later AS_OF")
     return users

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import dataframely as dy
 import polars as pl
@@ -19,12 +20,11 @@ from userprofile.features.catalogue import catalogue, user_features_schema
 from userprofile.features.entries import Catalogue
 from userprofile.features.own import own_features
 from userprofile.features.sequences import CODES, sequences_per_user
-from userprofile.features.user_categories import READ, user_categories_per_user, with_categories
 from userprofile.labels.assemble import labels_per_user
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes
-from userprofile.schemas.gold import Labels, UserCategoryLists, UserSequences
+from userprofile.schemas.gold import Labels, UserSequences
 from userprofile.spark.per_user import per_user
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
@@ -42,15 +42,6 @@ class Labelling:
 
 
 @dataclass(frozen=True)
-class Categories:
-    """Which categories have features of their own per user; without it none has."""
-
-    level: int
-    floor: int
-    half_life_days: float
-
-
-@dataclass(frozen=True)
 class Engine:
     """The pure function of whole users, with all that it needs; pickled once per task."""
 
@@ -60,7 +51,6 @@ class Engine:
     statistics: pl.DataFrame
     names: pl.DataFrame
     labelling: Labelling | None = None
-    categories: Categories | None = None
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> one row per user and as-of date, in the columns of `schema()`."""
@@ -69,9 +59,6 @@ class Engine:
             ordered, as_ofs=self.as_ofs, catalogue=self.catalogue, statistics=self.statistics, names=self.names
         )
         rows = rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY)
-        if self.categories is not None:
-            found = user_categories_per_user(ordered, as_ofs=self.as_ofs, names=self.names, **vars(self.categories))
-            rows = with_categories(rows, found)
         if self.labelling is None:
             return rows
         labels = labels_per_user(
@@ -86,12 +73,11 @@ class Engine:
 
     def reads(self) -> set[str]:
         """The columns of events that are needed; nothing else has to be moved."""
-        return {*ORDER, "known_at", *CODES, "amount", *self.catalogue.reads(), *(READ if self.categories else ())}
+        return {*ORDER, "known_at", *CODES, "amount", *self.catalogue.reads()}
 
     def schema(self) -> type[dy.Schema]:
         """The columns of all that is computed."""
         more: list[type[dy.Schema]] = [Labels] if self.labelling else []
-        more += [UserCategoryLists] if self.categories else []
         return type("UserRows", (*more, UserSequences, user_features_schema(self.catalogue)), {})
 
 
@@ -119,21 +105,26 @@ def names_of_codes(run: Run) -> pl.DataFrame:
     return pl.concat([names, price_band_names(run.config.source.minor_units)])
 
 
-def user_rows(run: Run, coded: DataFrame, engine: Engine, *, events: int) -> DataFrame:
+class OfUsers(Protocol):
+    """A pure function of whole users that says what it reads of their events and what its rows are."""
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame: ...
+
+    def reads(self) -> set[str]: ...
+
+    def schema(self) -> type[dy.Schema]: ...
+
+
+def user_rows(run: Run, coded: DataFrame, function: OfUsers, *, events: int) -> DataFrame:
     """One shuffle, whole users, in partitions of about as many events as one worker holds."""
-    read = coded.select(*(name for name in coded.columns if name in engine.reads()))
-    return per_user(read, engine, schema=arrow_schema(engine.schema()), partitions=partitions(run, events))
+    read = coded.select(*(name for name in coded.columns if name in function.reads()))
+    return per_user(read, function, schema=arrow_schema(function.schema()), partitions=partitions(run, events))
 
 
 def partitions(run: Run, events: int) -> int:
     """Of about as many events as one worker holds."""
     wanted = -(-events // run.config.build_features.events_per_partition)
     return max(wanted, run.spark.sparkContext.defaultParallelism)
-
-
-def user_category_rows(rows: DataFrame) -> DataFrame:
-    """gold.user_category_features out of user_rows with `categories`."""
-    return rows.select(*KEY, F.inline("categories"))
 
 
 def category_level(names: pl.DataFrame, wanted: int) -> int:

@@ -25,7 +25,7 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import category_level, names_of_codes
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.ledger import code_version
-from userprofile.pipelines.select_features import features_to_train
+from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec

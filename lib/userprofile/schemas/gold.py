@@ -151,12 +151,3 @@ class UserCategoryFeatures(PerUser):
     purchase_cycle_days = dy.Float64(nullable=True)
     event_share = dy.Float64(nullable=False)  # of all events of the user, those without a category too
     affinity = dy.Float64(nullable=True)  # as in category_<level>_affinity; null where no event of any has a weight
-
-
-class UserCategoryLists(PerUser):
-    """gold.user_category_features as they travel with a user's row, all categories in one list. Not a table."""
-
-    categories = dy.List(
-        dy.Struct({name: UserCategoryFeatures.columns()[name] for name in UserCategoryFeatures.column_names()[2:]}),
-        nullable=False,
-    )

@@ -41,3 +41,13 @@ class OpsModels(dy.Schema):
     metrics = dy.String(nullable=False)  # metrics.json
     config_version = dy.String(nullable=False)
     code_version = dy.String(nullable=False)
+
+
+class WrittenParts(dy.Schema):
+    """Files of tables that workers have written and no commit has taken in yet (tables/parts.py). Not a table."""
+
+    table = dy.String(nullable=False)
+    path = dy.String(primary_key=True)  # below the table's folder
+    as_of_date = dy.Date(nullable=False)  # of all its rows
+    rows = dy.Int64(nullable=False)
+    bytes = dy.Int64(nullable=False)

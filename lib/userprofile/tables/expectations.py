@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql.types import ArrayType, DataType, StructField, StructType
 
 from userprofile.errors import DataGateError
@@ -21,6 +23,17 @@ def require_same_schema(received: StructType, expected: StructType, *, what: str
         received=_show(left, right),
         fix="write to a new warehouse, or run the version of the code that wrote this table",
     )
+
+
+def require_partition(received: Sequence[str], expected: str, table: str) -> None:
+    """The table is partitioned by this column alone; raises DataGateError where it is not."""
+    if list(received) != [expected]:
+        raise DataGateError(
+            f"table {table} was written with other partitions",
+            expected=expected,
+            received=", ".join(received) or "none",
+            fix="remove its folder and run build_features again: it holds nothing that silver does not",
+        )
 
 
 def gained(received: StructType, expected: StructType) -> list[StructField]:

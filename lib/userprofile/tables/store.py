@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import dataframely as dy
@@ -22,8 +23,9 @@ from pyspark.sql.types import StructType
 
 from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.tables.expectations import gained, lost, require_same_schema
+from userprofile.tables.expectations import gained, lost, require_partition, require_same_schema
 from userprofile.tables.locks import one_writer
+from userprofile.tables.parts import PARTITION, add_actions
 
 _CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
 _NULL_REFUSED = re.compile(
@@ -110,7 +112,7 @@ class Store:
         """Add a few rows once: the same transaction again adds nothing."""
         frame = pa.Table.from_pylist(list(rows), schema=arrow_schema(schema))
         done = deltalake.Transaction(transaction.application, transaction.version)
-        with self._small(table, schema) as log:
+        with self._without_spark(table, schema) as log:
             if (log.transaction_version(transaction.application) or 0) < transaction.version:
                 deltalake.write_deltalake(log, frame, mode="append", commit_properties=self._commit([done]))
 
@@ -118,15 +120,30 @@ class Store:
         """Put rows that the driver holds in the place of all for which `where` holds, without a Spark job."""
         received = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
         self._require_columns(from_arrow_schema(received.schema), table, schema)
-        with self._small(table, schema) as log:
+        with self._without_spark(table, schema) as log:
             frame = received.select(schema.column_names()).cast(arrow_schema(schema))
             deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self._commit([]))
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
 
+    def replace_dates(
+        self, parts: pl.DataFrame, table: str, schema: type[dy.Schema], *, dates: Sequence[date]
+    ) -> TableVersion:
+        """Put the files of WrittenParts that are this table's in the place of all rows of `dates`, in one commit."""
+        mine = parts.filter(pl.col("table") == table)
+        with self._without_spark(table, schema, PARTITION) as log:
+            require_partition(log.metadata().partition_columns, PARTITION, table)
+            of_dates = (PARTITION, "in", [str(day) for day in dates])
+            log.create_write_transaction(
+                add_actions(mine), "overwrite", log.schema(), PARTITION, [of_dates], commit_properties=self._commit([])
+            )
+            return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), sum(mine["rows"]))
+
     @contextmanager
-    def _small(self, table: str, schema: type[dy.Schema]) -> Iterator[deltalake.DeltaTable]:
+    def _without_spark(
+        self, table: str, schema: type[dy.Schema], partition: str = ""
+    ) -> Iterator[deltalake.DeltaTable]:
         with one_writer(self.path(table)), _clear_errors(table):
-            self._create(table, schema, "")
+            self._create(table, schema, partition)
             yield deltalake.DeltaTable(self.path(table))
 
     def _commit(self, transactions: list[deltalake.Transaction]) -> deltalake.CommitProperties:

@@ -1,0 +1,91 @@
+"""Files that workers write themselves are rows of a table once a commit takes them in, and only then."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from userprofile.errors import DataGateError
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.ops import WrittenParts
+from userprofile.tables.parts import write_part
+from userprofile.tables.store import Store, TableVersion
+
+
+class Visits(dy.Schema):
+    """One row per user and date."""
+
+    user_id = dy.String(primary_key=True)
+    as_of_date = dy.Date(primary_key=True)
+    pages = dy.List(dy.Int32(nullable=False), nullable=True)
+
+
+TABLE = "gold.visits"
+FIRST, SECOND, THIRD = (dt.date(2024, month, 1) for month in (1, 2, 3))
+COLUMNS = arrow_schema(Visits).remove(1)
+
+
+@pytest.fixture
+def store(spark, tmp_path):
+    (tmp_path / "warehouse").mkdir()
+    return Store(spark, str(tmp_path / "warehouse"), run_id="run 1")
+
+
+def written(store, *users, day=FIRST, table=TABLE):
+    batches = pa.table({"user_id": users, "pages": [[1, 2]] * len(users)}, COLUMNS).to_batches(max_chunksize=2)
+    return pl.DataFrame(
+        [write_part(batches, COLUMNS, root=store.root, table=table, day=day)], WrittenParts.create_empty().schema
+    )
+
+
+def held(store):
+    frame = store.read(store.pin(TABLE), Visits)
+    return sorted((row["user_id"], row["as_of_date"], row["pages"]) for row in frame.collect())
+
+
+def rows(*users, day=FIRST):
+    return [(user, day, [1, 2]) for user in users]
+
+
+def test_a_date_is_replaced_and_others_stay(store):
+    both = pl.concat([written(store, "a", "b", "c"), written(store, "a", day=SECOND)])
+    assert store.replace_dates(both, TABLE, Visits, dates=[FIRST, SECOND]).rows == 4
+    assert held(store) == sorted([*rows("a", "b", "c"), *rows("a", day=SECOND)])
+    again = store.replace_dates(written(store, "d"), TABLE, Visits, dates=[FIRST, THIRD])
+    assert again == TableVersion(TABLE, store.pin(TABLE).version, 1)
+    assert store.pin(TABLE).rows == 2
+    assert held(store) == sorted([*rows("d"), *rows("a", day=SECOND)])
+    store.replace_dates(both.clear(), TABLE, Visits, dates=[SECOND])
+    assert held(store) == rows("d")
+
+
+def test_what_no_commit_takes_in_is_no_row(store):
+    store.replace_dates(written(store, "a"), TABLE, Visits, dates=[FIRST])
+    written(store, "lost")
+    assert held(store) == rows("a")
+    assert store.pin(TABLE).rows == 1
+
+
+def test_parts_of_other_tables_are_left_alone(store):
+    parts = pl.concat([written(store, "a"), written(store, "b", table="gold.others")])
+    assert store.replace_dates(parts, TABLE, Visits, dates=[FIRST]).rows == 1
+    assert held(store) == rows("a")
+
+
+def test_a_table_with_other_partitions_is_refused_with_the_fix(store):
+    frame = store.rows([{"user_id": "a", "as_of_date": FIRST, "pages": [1]}], Visits)
+    store.replace(frame, TABLE, Visits)
+    with pytest.raises(DataGateError, match=r"gold\.visits was written with other partitions") as raised:
+        store.replace_dates(written(store, "b"), TABLE, Visits, dates=[FIRST])
+    assert (raised.value.expected, raised.value.received) == ("as_of_date", "none")
+    assert held(store) == [("a", FIRST, [1])]
+
+
+def test_a_commit_names_its_run(store, tmp_path):
+    version = store.replace_dates(written(store, "a"), TABLE, Visits, dates=[FIRST]).version
+    log = tmp_path / f"warehouse/gold/visits/_delta_log/{version:020}.json"
+    assert '"userMetadata":"run 1"' in log.read_text()
