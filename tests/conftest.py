@@ -24,9 +24,9 @@ FEW_ROWS = {
     "spark.sql.adaptive.enabled": "false",
 }
 # The second compiler costs more than it brings until a JVM has run about five whole paths.
-FIRST_COMPILER = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 # What the JVM reserves for the first compiler alone fills up within minutes; from then on it compiles nothing.
-SHORT_LIVED = f"{FIRST_COMPILER} -XX:ReservedCodeCacheSize=256m"
+SHORT_LIVED = f"-XX:+UseSerialGC {FIRST_COMPILER} -XX:ReservedCodeCacheSize=256m"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
