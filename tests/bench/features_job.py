@@ -15,7 +15,7 @@ from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.engine import Engine
-from userprofile.pipelines.user_tables import write_dates
+from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
@@ -72,8 +72,8 @@ class Job:
     name: str
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
-        rows = write_dates(self.engine(events), arrow_schema(self.engine.schema()), root=self.root, table=self.name)
-        return pl.DataFrame(rows, schema=WrittenParts.create_empty().schema)
+        schema = self.engine.schema()
+        return written_parts(self.engine(events), schema, root=self.root, table=self.name, partition="as_of_date")
 
 
 def written(

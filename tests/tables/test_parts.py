@@ -37,9 +37,12 @@ def store(spark, tmp_path):
 
 def written(store, *users, day=FIRST, table=TABLE):
     batches = pa.table({"user_id": users, "pages": [[1, 2]] * len(users)}, COLUMNS).to_batches(max_chunksize=2)
-    return pl.DataFrame(
-        [write_part(batches, COLUMNS, root=store.root, table=table, day=day)], WrittenParts.create_empty().schema
-    )
+    part = write_part(batches, COLUMNS, root=store.root, table=table, partition="as_of_date", value=str(day))
+    return pl.DataFrame([part], WrittenParts.create_empty().schema)
+
+
+def replace(store, parts, *dates):
+    return store.replace_parts(parts, TABLE, Visits, partition="as_of_date", values=[str(day) for day in dates])
 
 
 def held(store):
@@ -53,18 +56,24 @@ def rows(*users, day=FIRST):
 
 def test_a_date_is_replaced_and_others_stay(store):
     both = pl.concat([written(store, "a", "b", "c"), written(store, "a", day=SECOND)])
-    assert store.replace_dates(both, TABLE, Visits, dates=[FIRST, SECOND]).rows == 4
+    assert replace(store, both, FIRST, SECOND).rows == 4
     assert held(store) == sorted([*rows("a", "b", "c"), *rows("a", day=SECOND)])
-    again = store.replace_dates(written(store, "d"), TABLE, Visits, dates=[FIRST, THIRD])
+    again = replace(store, written(store, "d"), FIRST, THIRD)
     assert again == TableVersion(TABLE, store.pin(TABLE).version, 1)
     assert store.pin(TABLE).rows == 2
     assert held(store) == sorted([*rows("d"), *rows("a", day=SECOND)])
-    store.replace_dates(both.clear(), TABLE, Visits, dates=[SECOND])
+    replace(store, both.clear(), SECOND)
     assert held(store) == rows("d")
 
 
+def test_without_values_all_rows_are_replaced(store):
+    replace(store, pl.concat([written(store, "a"), written(store, "a", day=SECOND)]), FIRST, SECOND)
+    replace(store, written(store, "b", day=SECOND))
+    assert held(store) == rows("b", day=SECOND)
+
+
 def test_what_no_commit_takes_in_is_no_row(store):
-    store.replace_dates(written(store, "a"), TABLE, Visits, dates=[FIRST])
+    replace(store, written(store, "a"), FIRST)
     written(store, "lost")
     assert held(store) == rows("a")
     assert store.pin(TABLE).rows == 1
@@ -72,7 +81,7 @@ def test_what_no_commit_takes_in_is_no_row(store):
 
 def test_parts_of_other_tables_are_left_alone(store):
     parts = pl.concat([written(store, "a"), written(store, "b", table="gold.others")])
-    assert store.replace_dates(parts, TABLE, Visits, dates=[FIRST]).rows == 1
+    assert replace(store, parts, FIRST).rows == 1
     assert held(store) == rows("a")
 
 
@@ -80,12 +89,12 @@ def test_a_table_with_other_partitions_is_refused_with_the_fix(store):
     frame = store.rows([{"user_id": "a", "as_of_date": FIRST, "pages": [1]}], Visits)
     store.replace(frame, TABLE, Visits)
     with pytest.raises(DataGateError, match=r"gold\.visits was written with other partitions") as raised:
-        store.replace_dates(written(store, "b"), TABLE, Visits, dates=[FIRST])
+        replace(store, written(store, "b"), FIRST)
     assert (raised.value.expected, raised.value.received) == ("as_of_date", "none")
     assert held(store) == [("a", FIRST, [1])]
 
 
 def test_a_commit_names_its_run(store, tmp_path):
-    version = store.replace_dates(written(store, "a"), TABLE, Visits, dates=[FIRST]).version
+    version = replace(store, written(store, "a"), FIRST).version
     log = tmp_path / f"warehouse/gold/visits/_delta_log/{version:020}.json"
     assert '"userMetadata":"run 1"' in log.read_text()

@@ -23,7 +23,7 @@ from userprofile.pipelines.engine import (
 from userprofile.pipelines.item_features import item_counts, item_features
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.user_tables import FEATURES, Categories, UserTables
+from userprofile.pipelines.user_tables import DATE, FEATURES, Categories, UserTables
 from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf
@@ -63,7 +63,10 @@ def _build(
         parts = pl.DataFrame(user_rows(run, coded.everyone(), tables, events=log.events).toArrow())
         users = _counts(parts, dates)
         outputs = [
-            *(run.store.replace_dates(parts, name, schema, dates=dates) for name, schema in tables.tables().items()),
+            *(
+                run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
+                for table, schema in tables.tables().items()
+            ),
             _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
             run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
         ]
@@ -73,11 +76,11 @@ def _build(
 
 def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
     """How many users each date knows. Raises DataGateError for a date that knows none."""
-    of_users = parts.filter(pl.col("table") == FEATURES).group_by("as_of_date").agg(pl.col("rows").sum())
-    users = dict(of_users.rows())
-    if unknown := [str(day) for day in dates if not users.get(day)]:
+    counted = parts.filter(pl.col("table") == FEATURES).group_by("partition").agg(pl.col("rows").sum())
+    users = dict(counted.rows())
+    if unknown := [str(day) for day in dates if str(day) not in users]:
         raise DataGateError(f"no user has an event that was known before {', '.join(unknown)}", fix="a later AS_OF")
-    return users
+    return {day: users[str(day)] for day in dates}
 
 
 def _items(

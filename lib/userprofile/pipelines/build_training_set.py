@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import dataframely as dy
+import polars as pl
 
 from userprofile.pipelines.coded_log import coded_log
 from userprofile.pipelines.dates import LogRange, label_window, log_range, scoring_date
@@ -23,10 +24,13 @@ from userprofile.pipelines.engine import (
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.written_parts import written_parts
+from userprofile.schemas.ops import WrittenParts
 from userprofile.tables.store import TableVersion
-from userprofile.windows import AsOf, TrainingDate, Window, split_dates
+from userprofile.windows import AsOf, Window, split_dates
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set"]
+SPLIT = "split"
 _FEWEST_DATES = 3  # to train on, to validate on and to test on
 
 
@@ -65,22 +69,52 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     with coded_log(run, events) as coded:
         statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
         engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
-        rows = user_rows(run, coded.people(), engine, events=log.events).transform(_with_split, dates)
-        rows = rows.transform(_keep_users_of_split, run.config.build_training_set.test_users_share)
-        written = run.store.replace(rows, EXAMPLES, examples_schema(catalogue), partition="split")
+        split_of = {date.as_of.date: date.split for date in dates}
+        table = ExampleTable(engine, split_of, run.config.build_training_set.test_users_share, run.store.root)
+        parts = pl.DataFrame(user_rows(run, coded.people(), table, events=log.events).toArrow())
+        written = run.store.replace_parts(parts, EXAMPLES, examples_schema(catalogue), partition=SPLIT)
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
     return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
 
 
-def _with_split(rows: DataFrame, dates: Sequence[TrainingDate]) -> DataFrame:
-    split_of = F.create_map(*(F.lit(part) for date in dates for part in (date.as_of.date, date.split)))
-    return rows.withColumn("split", split_of[F.col("as_of_date")])
+@dataclass(frozen=True)
+class ExampleTable:
+    """The function of whole users that leaves files of gold.training_examples below `root`.
+
+    With `test_users_share` above 0, so many users are in the test split alone, and alone there: by the first digits of
+    their pseudonyms, which are random, so for good.
+    """
+
+    engine: Engine
+    split_of: Mapping[date, str]
+    test_users_share: float
+    root: str
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        """UserEvents of whole users -> WrittenParts: a file per split with rows."""
+        rows = self.in_splits(self.engine(events))
+        schema = examples_schema(self.engine.catalogue)
+        return written_parts(rows, schema, root=self.root, table=EXAMPLES, partition=SPLIT)
+
+    def in_splits(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows per user and date with their split; without those whose user has no place in it."""
+        rows = rows.with_columns(
+            pl.col("as_of_date").replace_strict(self.split_of, return_dtype=pl.String).alias(SPLIT)
+        )
+        if not self.test_users_share:
+            return rows
+        return rows.filter((pl.col(SPLIT) == "test") == _is_below("user_id", self.test_users_share))
+
+    def reads(self) -> set[str]:
+        """The columns of events that are needed."""
+        return self.engine.reads()
+
+    def schema(self) -> type[dy.Schema]:
+        """The columns of what it returns."""
+        return WrittenParts
 
 
-def _keep_users_of_split(rows: DataFrame, test_users_share: float) -> DataFrame:
-    """With a share above 0, so many users are in the test split alone, and alone there; by hash, so for good."""
-    if not test_users_share:
-        return rows
-    only_tested = F.pmod(F.xxhash64("user_id"), F.lit(10_000)) < round(test_users_share * 10_000)
-    return rows.where((F.col("split") == "test") == only_tested)
+def _is_below(pseudonym: str, share: float) -> pl.Expr:
+    """True for this share of all pseudonyms, which are hex digits."""
+    return pl.col(pseudonym).str.slice(0, 8).str.to_integer(base=16, dtype=pl.Int64) < round(share * 16**8)

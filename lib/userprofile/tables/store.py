@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import dataframely as dy
@@ -25,7 +24,7 @@ from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.tables.expectations import gained, lost, require_partition, require_same_schema
 from userprofile.tables.locks import one_writer
-from userprofile.tables.parts import PARTITION, add_actions
+from userprofile.tables.parts import add_actions
 
 _CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
 _NULL_REFUSED = re.compile(
@@ -125,16 +124,19 @@ class Store:
             deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self._commit([]))
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
 
-    def replace_dates(
-        self, parts: pl.DataFrame, table: str, schema: type[dy.Schema], *, dates: Sequence[date]
+    def replace_parts(
+        self, parts: pl.DataFrame, table: str, schema: type[dy.Schema], *, partition: str, values: Sequence[str] = ()
     ) -> TableVersion:
-        """Put the files of WrittenParts that are this table's in the place of all rows of `dates`, in one commit."""
+        """Put the files of WrittenParts that are this table's in the place of all rows, or of those of the partition's
+        `values`, in one commit.
+        """
         mine = parts.filter(pl.col("table") == table)
-        with self._without_spark(table, schema, PARTITION) as log:
-            require_partition(log.metadata().partition_columns, PARTITION, table)
-            of_dates = (PARTITION, "in", [str(day) for day in dates])
+        replaced = [(partition, "in", list(values))] if values else None
+        with self._without_spark(table, schema, partition) as log:
+            require_partition(log.metadata().partition_columns, partition, table)
+            added, commit = add_actions(mine, partition), self._commit([])
             log.create_write_transaction(
-                add_actions(mine), "overwrite", log.schema(), PARTITION, [of_dates], commit_properties=self._commit([])
+                added, "overwrite", log.schema(), partition, replaced, commit_properties=commit
             )
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), sum(mine["rows"]))
 

@@ -1,0 +1,30 @@
+"""Rows of a worker become files of a table, one for each value of its partition column."""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.ops import WrittenParts
+from userprofile.spark.per_user import declared_batches
+from userprofile.tables.parts import write_part
+
+
+def written_parts(
+    rows: pl.DataFrame, schema: type[dy.Schema], *, root: str, table: str, partition: str
+) -> pl.DataFrame:
+    """Write the columns of `schema` below `root`, a store's; WrittenParts, for Store.replace_parts to take in.
+
+    Values are cast to the declared types; raises UserprofileError where that loses something.
+    """
+    columns = arrow_schema(schema)
+    columns = columns.remove(columns.get_field_index(partition))
+    of_values = rows.select(partition, *columns.names).partition_by(partition, as_dict=True, include_key=False)
+    parts = [
+        write_part(
+            declared_batches(some, columns), columns, root=root, table=table, partition=partition, value=str(value)
+        )
+        for (value,), some in of_values.items()
+    ]
+    return pl.DataFrame(parts, schema=WrittenParts.create_empty().schema)
