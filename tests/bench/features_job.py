@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import features_shop
@@ -15,11 +14,10 @@ from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.engine import Engine
-from userprofile.pipelines.written_parts import written_parts
+from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
-from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.per_user import per_user
 from userprofile.windows import ALL_HISTORY, AsOf
 
@@ -63,19 +61,6 @@ def columns_read(wanted: Catalogue) -> list[str]:
     return [name for name in UserEvents.columns() if name in read]
 
 
-@dataclass(frozen=True)
-class Job:
-    """The function of whole users that leaves a Parquet file of their rows per date below `<root>/<name>`."""
-
-    engine: Engine
-    root: str
-    name: str
-
-    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
-        schema = self.engine.schema()
-        return written_parts(self.engine(events), schema, root=self.root, table=self.name, partition="as_of_date")
-
-
 def written(
     events: DataFrame,
     wanted: Catalogue,
@@ -88,5 +73,6 @@ def written(
     """What writes a row per user and date to the folder; the whole catalogue needs the `statistics` of `population`."""
     counted = PopulationStatistics.create_empty() if statistics is None else statistics
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
-    read, job = events.select(*columns_read(wanted)), Job(engine, str(folder.parent), folder.name)
-    return per_user(read, job, schema=arrow_schema(WrittenParts), partitions=partitions)
+    writing = WritingParts(engine, str(folder.parent), folder.name, partition="as_of_date")
+    read = events.select(*columns_read(wanted))
+    return per_user(read, writing, schema=arrow_schema(writing.schema()), partitions=partitions)

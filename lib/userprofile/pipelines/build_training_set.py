@@ -24,8 +24,7 @@ from userprofile.pipelines.engine import (
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.written_parts import written_parts
-from userprofile.schemas.ops import WrittenParts
+from userprofile.pipelines.written_parts import WritingParts
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, Window, split_dates
 
@@ -70,17 +69,18 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
         statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
         engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
         split_of = {date.as_of.date: date.split for date in dates}
-        table = ExampleTable(engine, split_of, run.config.build_training_set.test_users_share, run.store.root)
-        parts = pl.DataFrame(user_rows(run, coded.people(), table, events=log.events).toArrow())
-        written = run.store.replace_parts(parts, EXAMPLES, examples_schema(catalogue), partition=SPLIT)
+        examples = Examples(engine, split_of, run.config.build_training_set.test_users_share)
+        writing = WritingParts(examples, run.store.root, EXAMPLES, SPLIT)
+        parts = pl.DataFrame(user_rows(run, coded.people(), writing, events=log.events).toArrow())
+        written = run.store.replace_parts(parts, EXAMPLES, examples.schema(), partition=SPLIT)
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
     return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
 
 
 @dataclass(frozen=True)
-class ExampleTable:
-    """The function of whole users that leaves files of gold.training_examples below `root`.
+class Examples:
+    """The function of whole users that makes rows of gold.training_examples.
 
     With `test_users_share` above 0, so many users are in the test split alone, and alone there: by the first digits of
     their pseudonyms, which are random, so for good.
@@ -89,19 +89,15 @@ class ExampleTable:
     engine: Engine
     split_of: Mapping[date, str]
     test_users_share: float
-    root: str
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
-        """UserEvents of whole users -> WrittenParts: a file per split with rows."""
-        rows = self.in_splits(self.engine(events))
-        schema = examples_schema(self.engine.catalogue)
-        return written_parts(rows, schema, root=self.root, table=EXAMPLES, partition=SPLIT)
+        """UserEvents of whole users -> examples_schema."""
+        return self.in_splits(self.engine(events))
 
     def in_splits(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows per user and date with their split; without those whose user has no place in it."""
-        rows = rows.with_columns(
-            pl.col("as_of_date").replace_strict(self.split_of, return_dtype=pl.String).alias(SPLIT)
-        )
+        split = pl.col("as_of_date").replace_strict(self.split_of, return_dtype=pl.String)
+        rows = rows.with_columns(split.alias(SPLIT))
         if not self.test_users_share:
             return rows
         return rows.filter((pl.col(SPLIT) == "test") == _is_below("user_id", self.test_users_share))
@@ -112,7 +108,7 @@ class ExampleTable:
 
     def schema(self) -> type[dy.Schema]:
         """The columns of what it returns."""
-        return WrittenParts
+        return examples_schema(self.engine.catalogue)
 
 
 def _is_below(pseudonym: str, share: float) -> pl.Expr:

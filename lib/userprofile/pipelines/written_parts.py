@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import dataframely as dy
 import polars as pl
 
+from userprofile.pipelines.engine import OfUsers
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.per_user import declared_batches
 from userprofile.tables.parts import write_part
+
+
+@dataclass(frozen=True)
+class WritingParts:
+    """A function of whole users whose rows become files of one table below `root`."""
+
+    function: OfUsers
+    root: str
+    table: str
+    partition: str
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        """UserEvents of whole users -> WrittenParts."""
+        rows, schema = self.function(events), self.function.schema()
+        return written_parts(rows, schema, root=self.root, table=self.table, partition=self.partition)
+
+    def reads(self) -> set[str]:
+        """The columns of events that are needed."""
+        return self.function.reads()
+
+    def schema(self) -> type[dy.Schema]:
+        """The columns of what it returns."""
+        return WrittenParts
 
 
 def written_parts(

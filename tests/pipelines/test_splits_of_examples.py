@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from userprofile.pipelines.build_training_set import ExampleTable
+from userprofile.pipelines.build_training_set import Examples
 
 SPLIT_OF = {date(2024, 1, 1): "train", date(2024, 2, 1): "validation", date(2024, 3, 1): "test"}
 
@@ -20,7 +20,7 @@ def rows():
 
 
 def in_splits(rows, share):
-    return ExampleTable(SimpleNamespace(), SPLIT_OF, share, "").in_splits(rows)
+    return Examples(SimpleNamespace(), SPLIT_OF, share).in_splits(rows)
 
 
 def test_each_date_has_its_split(rows):
