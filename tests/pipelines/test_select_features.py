@@ -11,6 +11,7 @@ from typing import Any
 
 import dataframely as dy
 import polars as pl
+import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -19,6 +20,7 @@ from userprofile.features.entries import Feature
 from userprofile.pipelines import select_features, selected_features, train_model
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.steps import Outcome
+from userprofile.schemas.arrow import arrow_schema
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +65,8 @@ def planted(run: Any) -> None:
 
     def work() -> Outcome:
         schema = examples_schema(CATALOGUE)
-        return Outcome([run.store.replace(run.store.rows(examples(), schema), EXAMPLES, schema, partition="split")])
+        rows = run.spark.createDataFrame(pa.Table.from_pylist(examples(), schema=arrow_schema(schema)))
+        return Outcome([run.store.replace(rows, EXAMPLES, schema)])
 
     run.step("build_training_set", work, inputs=[], sections=["source"], as_of=AS_OF)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import dataframely as dy
 import polars as pl
@@ -64,6 +65,10 @@ def test_a_date_is_replaced_and_others_stay(store):
     assert held(store) == sorted([*rows("d"), *rows("a", day=SECOND)])
     replace(store, both.clear(), SECOND)
     assert held(store) == rows("d")
+    assert {path.name for path in Path(store.path(TABLE)).glob("*=*")} == {
+        f"as_of_date={FIRST}",
+        f"as_of_date={SECOND}",
+    }
 
 
 def test_without_values_all_rows_are_replaced(store):
@@ -86,7 +91,8 @@ def test_parts_of_other_tables_are_left_alone(store):
 
 
 def test_a_table_with_other_partitions_is_refused_with_the_fix(store):
-    frame = store.rows([{"user_id": "a", "as_of_date": FIRST, "pages": [1]}], Visits)
+    columns = "user_id string, as_of_date date, pages array<int>"
+    frame = store.spark.createDataFrame([("a", FIRST, [1])], columns)
     store.replace(frame, TABLE, Visits)
     with pytest.raises(DataGateError, match=r"gold\.visits was written with other partitions") as raised:
         replace(store, written(store, "b"), FIRST)

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import inspect
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import dataframely as dy
+import pyarrow as pa
 import pytest
 from delta import exceptions
+from pyspark.sql import SparkSession
 
 from userprofile.errors import ConflictError, DataGateError, ExitCode
-from userprofile.schemas.gold import PopulationStatistics
+from userprofile.schemas.arrow import arrow_schema
 from userprofile.tables.store import Store, TableVersion, Transaction
 
 
@@ -46,6 +42,10 @@ def a_row(user_id, as_of_date=FIRST, amount=1):
     return {"user_id": user_id, "as_of_date": as_of_date, "amount": amount, "codes": [1, 2]}
 
 
+def frame(rows, schema):
+    return SparkSession.active().createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(schema)))
+
+
 @pytest.fixture
 def store(spark, tmp_path):
     return Store(spark, str(tmp_path / "warehouse"), run_id="run 1")
@@ -57,27 +57,23 @@ def held(store, pinned=None):
     return sorted((row["user_id"], row["as_of_date"], row["amount"]) for row in rows)
 
 
-def test_replacing_touches_only_the_rows_that_the_condition_names_and_old_versions_stay(store, tmp_path):
+def test_replacing_touches_only_the_rows_that_the_condition_names_and_old_versions_stay(store):
     assert not store.exists(TABLE)
     both = [a_row("a"), a_row("b"), a_row("a", SECOND)]
-    first = store.replace(store.rows(both, Spend), TABLE, Spend, partition="as_of_date")
+    first = store.replace(frame(both, Spend), TABLE, Spend)
     assert store.exists(TABLE)
     assert (first.table, first.rows) == (TABLE, 3)
-    again = store.replace(store.rows([a_row("c", FIRST, None)], Spend), TABLE, Spend, where="as_of_date = '2024-01-01'")
+    again = store.replace(frame([a_row("c", FIRST, None)], Spend), TABLE, Spend, where="as_of_date = '2024-01-01'")
     assert (again.version, again.rows) == (first.version + 1, 1)
     assert held(store) == [("a", SECOND, 1), ("c", FIRST, None)]
     assert held(store, first) == [("a", FIRST, 1), ("a", SECOND, 1), ("b", FIRST, 1)]
     assert store.pin(TABLE) == TableVersion(TABLE, again.version, 2)
-    assert {path.name for path in (tmp_path / "warehouse/gold/spend").glob("as_of_date=*")} == {
-        "as_of_date=2024-01-01",
-        "as_of_date=2024-02-01",
-    }
-    nothing = store.replace(store.rows([], Spend), TABLE, Spend)
+    nothing = store.replace(frame([], Spend), TABLE, Spend)
     assert (nothing.rows, held(store)) == (0, [])
 
 
 def test_an_append_is_taken_once(store):
-    rows = store.rows([a_row("a"), a_row("b")], Spend)
+    rows = frame([a_row("a"), a_row("b")], Spend)
     first = store.append(rows, TABLE, Spend, Transaction("ingest", 1))
     again = store.append(rows, TABLE, Spend, Transaction("ingest", 1))
     assert (first.rows, again.rows, again.version) == (2, 0, first.version)
@@ -87,23 +83,23 @@ def test_an_append_is_taken_once(store):
 
 
 def test_a_write_of_other_columns_is_refused_with_both_sides_and_writes_nothing(store):
-    frame = store.rows([a_row("a")], Spend)
+    rows = frame([a_row("a")], Spend)
     with pytest.raises(DataGateError, match=r"rows to be written to gold\.spend have other columns") as raised:
-        store.replace(frame.withColumnRenamed("amount", "amounts"), TABLE, Spend)
+        store.replace(rows.withColumnRenamed("amount", "amounts"), TABLE, Spend)
     assert raised.value.expected.startswith("amount bigint")
     assert raised.value.received.startswith("amounts bigint")
     assert not store.exists(TABLE)
 
 
 def test_columns_in_another_order_are_written_to_their_own_places(store):
-    frame = store.rows([a_row("a", FIRST, 5)], Spend).select("codes", "amount", "as_of_date", "user_id")
-    store.replace(frame, TABLE, Spend)
+    rows = frame([a_row("a", FIRST, 5)], Spend).select("codes", "amount", "as_of_date", "user_id")
+    store.replace(rows, TABLE, Spend)
     assert held(store) == [("a", FIRST, 5)]
 
 
 def test_a_breaking_change_of_the_class_is_refused_on_write_and_on_read(store):
-    written = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
-    halves = store.rows([a_row("a") | {"amount": 0.5, "currency": "EUR"}], SpendInHalves)
+    written = store.replace(frame([a_row("a")], Spend), TABLE, Spend)
+    halves = frame([a_row("a") | {"amount": 0.5, "currency": "EUR"}], SpendInHalves)
     for refused in (
         lambda: store.replace(halves, TABLE, SpendInHalves),
         lambda: store.append(halves, TABLE, SpendInHalves, Transaction("ingest", 1)),
@@ -117,22 +113,22 @@ def test_a_breaking_change_of_the_class_is_refused_on_write_and_on_read(store):
 
 
 def test_a_table_takes_on_a_column_that_may_be_null_and_serves_both_classes(store):
-    old = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    old = store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     row = a_row("b", SECOND) | {"currency": "EUR"}
-    new = store.replace(store.rows([row], SpendInCurrency), TABLE, SpendInCurrency, where="as_of_date = '2024-02-01'")
+    new = store.replace(frame([row], SpendInCurrency), TABLE, SpendInCurrency, where="as_of_date = '2024-02-01'")
     currencies = {row["user_id"]: row["currency"] for row in store.read(new, SpendInCurrency).collect()}
     assert currencies == {"a": None, "b": "EUR"}
     assert [row["currency"] for row in store.read(old, SpendInCurrency).collect()] == [None]
-    store.replace(store.rows([a_row("c", SECOND)], Spend), TABLE, Spend, where="as_of_date = '2024-02-01'")
+    store.replace(frame([a_row("c", SECOND)], Spend), TABLE, Spend, where="as_of_date = '2024-02-01'")
     assert held(store) == [("a", FIRST, 1), ("c", SECOND, 1)]
 
 
 def test_a_column_that_must_have_a_value_cannot_be_taken_on(store):
-    store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     currency = {"currency": dy.String(nullable=False)}
     certain = type("SpendInCertainCurrency", (Spend,), currency)
     with pytest.raises(DataGateError, match="other columns"):
-        store.replace(store.rows([a_row("a") | {"currency": "EUR"}], certain), TABLE, certain)
+        store.replace(frame([a_row("a") | {"currency": "EUR"}], certain), TABLE, certain)
 
 
 WRITES = {
@@ -143,7 +139,7 @@ WRITES = {
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark, write):
-    before = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    before = store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     schema = "user_id string, as_of_date date, amount bigint, codes array<int>"
     bad = spark.createDataFrame([("b", FIRST, 1, [1]), (None, FIRST, 2, [1])], schema)
     with pytest.raises(DataGateError, match=r"a row for gold\.spend lacks a value it must have") as raised:
@@ -154,25 +150,25 @@ def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark
 
 
 def test_the_log_of_a_table_knows_the_bounds_of_a_column(store):
-    pinned = store.replace(store.rows([], Spend), TABLE, Spend)
+    pinned = store.replace(frame([], Spend), TABLE, Spend)
     assert store.bounds(pinned, "as_of_date") == (None, None)
-    first = store.replace(store.rows([a_row("a", SECOND), a_row("b")], Spend), TABLE, Spend)
-    store.replace(store.rows([a_row("a", SECOND)], Spend), TABLE, Spend)
+    first = store.replace(frame([a_row("a", SECOND), a_row("b")], Spend), TABLE, Spend)
+    store.replace(frame([a_row("a", SECOND)], Spend), TABLE, Spend)
     assert store.bounds(first, "as_of_date") == (FIRST, SECOND)
     assert store.bounds(store.pin(TABLE), "as_of_date") == (SECOND, SECOND)
 
 
 def test_a_commit_names_its_run(store, tmp_path):
-    version = store.replace(store.rows([a_row("a")], Spend), TABLE, Spend).version
+    version = store.replace(frame([a_row("a")], Spend), TABLE, Spend).version
     log = tmp_path / f"warehouse/gold/spend/_delta_log/{version:020}.json"
     assert '"userMetadata":"run 1"' in log.read_text()
 
 
 def test_a_warehouse_named_by_its_uri_is_the_same_one(spark, store, tmp_path):
-    store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     by_uri = Store(spark, (tmp_path / "warehouse").as_uri() + "/")
     assert by_uri.pin(TABLE) == store.pin(TABLE)
-    by_uri.replace(by_uri.rows([a_row("b")], Spend), TABLE, Spend)
+    by_uri.replace(frame([a_row("b")], Spend), TABLE, Spend)
     assert held(store) == [("b", FIRST, 1)]
     assert (tmp_path / "warehouse/gold/.spend.lock").exists()
 
@@ -184,75 +180,13 @@ def test_every_conflict_of_deltas_is_one_of_ours(store, monkeypatch, name):
 
     monkeypatch.setattr(Store, "_create", lost)
     with pytest.raises(ConflictError, match=r"another writer changed gold\.spend") as raised:
-        store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+        store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     assert raised.value.exit_code is ExitCode.CONFLICT
 
 
 def test_of_two_that_find_no_table_only_one_makes_it(store, monkeypatch):
-    store.replace(store.rows([a_row("a")], Spend), TABLE, Spend)
+    store.replace(frame([a_row("a")], Spend), TABLE, Spend)
     monkeypatch.setattr(Store, "exists", lambda *_: False)
     with pytest.raises(ConflictError, match=r"another writer changed gold\.spend"):
-        store.replace(store.rows([a_row("b")], Spend), TABLE, Spend)
+        store.replace(frame([a_row("b")], Spend), TABLE, Spend)
     assert held(store) == [("a", FIRST, 1)]
-
-
-def writes(spark, root, folder, name):
-    """Four times its own fifty rows, beside the other of two writers; how many writes were done, and not."""
-    rows = [{"as_of_date": dt.date(2024, 1, 1), "statistic": name, "key": str(n), "value": 1.0} for n in range(50)]
-    store = Store(spark, str(root), run_id=name)
-    frame = store.rows(rows, PopulationStatistics).repartition(2)
-    Path(folder, f"{name}.ready").touch()
-    latest = time.monotonic() + 180
-    while len(list(Path(folder).glob("*.ready"))) < 2:
-        assert time.monotonic() < latest, "the other writer did not start"
-        time.sleep(0.02)
-    done = 0
-    for _ in range(4):
-        with contextlib.suppress(ConflictError):
-            store.replace(frame, "gold.population_statistics", PopulationStatistics)
-            done += 1
-    return done
-
-
-OTHER_WRITER = f"""
-import contextlib, datetime as dt, sys, time
-from pathlib import Path
-from userprofile.errors import ConflictError
-from userprofile.schemas.gold import PopulationStatistics
-from userprofile.spark.session import build_session
-from userprofile.tables.store import Store
-
-{inspect.getsource(writes)}
-
-root, folder = sys.argv[1:]
-settings = {{"spark.local.dir": folder, "spark.sql.warehouse.dir": folder}}
-spark = build_session(application="other", master="local[1]", driver_memory="600m", shuffle_partitions=1,
-                      settings=settings, verbose=False)
-print(writes(spark, root, folder, "other"))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_that_write_one_table_leave_the_rows_of_one(spark, tmp_path, few_rows_environment):
-    """On a local disk Delta's own commit is atomic within one process only."""
-    root = tmp_path / "warehouse"
-    command = [sys.executable, "-c", OTHER_WRITER, str(root), str(tmp_path)]
-    with subprocess.Popen(
-        command, env=few_rows_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as other:
-        written = writes(spark, root, tmp_path, "one")
-        said, complained = other.communicate(timeout=180)
-    assert other.returncode == 0, complained
-    written += int(said)
-    store = Store(spark, str(root))
-    last = store.pin("gold.population_statistics")
-    assert last.version == written, "one commit a write, after that of the creation"
-    seen = set()
-    for version in range(1, last.version + 1):
-        frame = store.read(TableVersion(last.table, version, 0), PopulationStatistics)
-        rows = [(row["statistic"], row["key"]) for row in frame.collect()]
-        assert len(rows) == len(set(rows)) == 50
-        assert len({name for name, _ in rows}) == 1, "no mixture of the two"
-        seen.add(rows[0][0])
-    assert seen == {"one", "other"}
-    assert not list(root.rglob("*.tmp"))

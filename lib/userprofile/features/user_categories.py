@@ -16,11 +16,10 @@ from userprofile.features.orderings import rows_by_value
 from userprofile.features.ranking import USER, values_per_user, with_names
 from userprofile.features.repurchase import FIRST_BOUGHT, LAST_BOUGHT
 from userprofile.features.vocabulary import AGE_DAYS, BOUGHT, ORDER
-from userprofile.schemas.gold import PerUser, UserCategoryFeatures
+from userprofile.schemas.gold import UserCategoryFeatures
 from userprofile.windows import MICROSECONDS_A_DAY, AsOf, in_time_order
 
 READ = ("event_time", "known_at", "action", "amount", "order")  # beside the category, the user and the order of events
-KEY = PerUser.column_names()
 
 
 def user_categories_per_user(

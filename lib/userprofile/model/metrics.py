@@ -12,11 +12,8 @@ def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
 
     None for all without rows; auc is None also where all rows have one class.
     """
-    from sklearn.metrics import (
-        brier_score_loss,
-        log_loss,
-        roc_auc_score,
-    )  # here: it takes a second, most jobs need none
+    # Here and not above: it takes a second, and most jobs measure nothing.
+    from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
     if not len(label):
         return {"auc": None, "log_loss": None, "brier": None}

@@ -32,7 +32,7 @@ def require_partition(received: Sequence[str], expected: str, table: str) -> Non
             f"table {table} was written with other partitions",
             expected=expected,
             received=", ".join(received) or "none",
-            fix="remove its folder and run build_features again: it holds nothing that silver does not",
+            fix="remove its folder and run the job that builds it again: it holds nothing that silver does not",
         )
 
 

@@ -93,10 +93,6 @@ class Store:
             return None, None
         return files[f"min.{column}"].min(), files[f"max.{column}"].max()
 
-    def rows(self, rows: Sequence[Mapping[str, Any]], schema: type[dy.Schema]) -> DataFrame:
-        """A small frame of the given rows."""
-        return self.spark.createDataFrame(pa.Table.from_pylist(list(rows), schema=arrow_schema(schema)))
-
     def small(self, pinned: TableVersion, schema: type[dy.Schema]) -> pl.DataFrame:
         """The same of a table that the driver can hold, without a Spark job, which would cost more than its rows."""
         log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
@@ -153,19 +149,15 @@ class Store:
             custom_metadata={"userMetadata": self.run_id}, app_transactions=transactions or None
         )
 
-    def append(
-        self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction, *, partition: str = ""
-    ) -> TableVersion:
+    def append(self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction) -> TableVersion:
         """Add rows once: the same transaction again adds nothing."""
         options = {"txnAppId": transaction.application, "txnVersion": str(transaction.version)}
-        return self._write(frame, table, schema, mode="append", options=options, partition=partition)
+        return self._write(frame, table, schema, mode="append", options=options)
 
-    def replace(
-        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "", partition: str = ""
-    ) -> TableVersion:
+    def replace(self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "") -> TableVersion:
         """Put `frame` in the place of all rows, or of those where the SQL condition `where` holds, in one commit."""
         options = {"replaceWhere": where} if where else {}
-        return self._write(frame, table, schema, mode="overwrite", options=options, partition=partition)
+        return self._write(frame, table, schema, mode="overwrite", options=options)
 
     def _write(
         self,
@@ -175,18 +167,16 @@ class Store:
         *,
         mode: str,
         options: dict[str, str],
-        partition: str,
     ) -> TableVersion:
         self._require_columns(frame.schema, table, schema)
         with one_writer(self.path(table)), _clear_errors(table):
-            if self._create(table, schema, partition):
+            if self._create(table, schema, ""):
                 mode, options = "append", {name: value for name, value in options.items() if name != "replaceWhere"}
             before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*schema.column_names()).write.format("delta").mode(mode)
             writer.options(**options, userMetadata=self.run_id).save(self.path(table))
             log = deltalake.DeltaTable(self.path(table))
-            commit = log.history(1)[0]
-            rows = int(commit["operationMetrics"].get("numOutputRows", 0)) if log.version() > before else 0
+            rows = _rows_brought(log.history(1)[0]) if log.version() > before else 0
             return TableVersion(table, log.version(), rows)
 
     @staticmethod
@@ -214,6 +204,12 @@ class Store:
 
 def _spark_schema(schema: type[dy.Schema]) -> StructType:
     return from_arrow_schema(arrow_schema(schema))
+
+
+def _rows_brought(commit: Mapping[str, Any]) -> int:
+    """Without those that shared a file with replaced ones, and were copied."""
+    counted = commit["operationMetrics"]
+    return int(counted.get("numOutputRows", 0)) - int(counted.get("numCopiedRows", 0))
 
 
 def _conflict(table: str) -> ConflictError:
