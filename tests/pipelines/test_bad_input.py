@@ -72,9 +72,11 @@ def test_bad_rows_go_to_quarantine_and_the_balance_holds(job, mapping, good, log
     assert figures["reasons"] == {"unknown_action": 1, "negative_price": 1}
 
 
-def test_a_mended_mapping_brings_rows_back_from_quarantine(job, mapping, good, log):
+def test_a_mended_mapping_brings_rows_back_from_quarantine(job, mapping, header, good, log):
+    """Of one of two files, which were refined together: rows of the other share its files in the tables."""
     path = log(good + "cid,i1,teleport,2024-01-03 10:00,1\n")
-    job("ingest_events", ingest_events, "--source", mapping, "--input", path)
+    other = log(header + "".join(f"dora,i1,view,2024-01-0{day} 10:00,1\n" for day in range(1, 10)), "other.csv")
+    job("ingest_events", ingest_events, "--source", mapping, "--input", path, other)
     job("refine_events", refine_events, "--source", mapping)
     mended = Path(mapping).read_text().replace("action: did", "action: {sql: did, values: {teleport: view}}")
     Path(mapping).write_text(mended)
@@ -82,7 +84,7 @@ def test_a_mended_mapping_brings_rows_back_from_quarantine(job, mapping, good, l
     figures = ended.result["metrics"]["replay_quarantine"]
     assert ended.code == 0, ended.errors
     assert (figures["in"], figures["accepted"], figures["quarantined"]) == (4, 4, 0)
-    assert ended.result["tables"]["silver.events"]["rows"] == 4
+    assert ended.result["tables"]["silver.events"]["rows"] == 13
     assert ended.result["tables"]["quarantine.events"]["rows"] == 0
 
 
