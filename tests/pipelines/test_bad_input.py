@@ -88,6 +88,18 @@ def test_a_mended_mapping_brings_rows_back_from_quarantine(job, mapping, header,
     assert ended.result["tables"]["quarantine.events"]["rows"] == 0
 
 
+def test_a_price_is_odd_beside_those_of_earlier_files_too(job, mapping, header, log, tmp_path):
+    """A day's file alone holds too few prices to know what is usual."""
+    usual = "".join(f"ann,i1,view,2024-01-01 10:{minute},{price}\n" for minute, price in enumerate(range(10, 40), 10))
+    first = log(header + usual)
+    second = log(header + "bob,i1,view,2024-01-02 10:00,25\nbob,i1,view,2024-01-02 11:00,9999\n", "next.csv")
+    for path in (first, second):
+        assert job("ingest_events", ingest_events, "--source", mapping, "--input", path).code == 0
+        assert job("refine_events", refine_events, "--source", mapping).code == 0
+    events = DeltaTable(tmp_path / "warehouse" / "my_shop" / "silver" / "events").to_pyarrow_table().to_pylist()
+    assert [event["price"] for event in events if event["is_price_outlier"]] == [999_900]
+
+
 def test_what_a_later_file_says_of_an_item_outlives_the_replay_of_an_earlier_one(job, mapping, header, log, tmp_path):
     """Where items come from events; their brand here is the text of the price."""
     Path(mapping).write_text(Path(mapping).read_text() + "items:\n  columns: {item_id: what, brand: cost}\n")

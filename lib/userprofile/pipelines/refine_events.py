@@ -133,8 +133,10 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
     categories = catalogue.select("item_id", category)
     acceptable = parsed.where("reason is null")
     bots = clean.bots(acceptable, events_per_hour=checks.bot_events_per_hour)
+    prices = acceptable.select("item_id", "price")
     if earlier is not None:
         bots = bots.union(earlier.where("is_bot").select("user_id")).distinct()
+        prices = prices.union(earlier.select("item_id", "price"))
     return (
         acceptable.transform(clean.with_event_id, repeats_are_real=source.exact_repeats == "real")
         .transform(clean.drop_duplicates, earlier)
@@ -142,7 +144,7 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
         .transform(
             clean.with_price_outlier,
             categories,
-            clean.price_spread(acceptable, categories),
+            clean.price_spread(prices, categories),
             robust_z=checks.outlier_robust_z,
         )
         .transform(clean.with_bot, bots)
