@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import dataframely as dy
 import polars as pl
@@ -33,7 +34,7 @@ def features_per_user(
     Raises DataGateError where buyers have no statistics to be scored against, or a code has no word.
     """
     schema = user_features_schema(catalogue)
-    histories = _histories(events, catalogue)
+    histories = _Histories(_numbered(in_time_order(events)), catalogue)
     dated = [
         _as_of_rows(histories, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names) for as_of in as_ofs
     ]
@@ -49,36 +50,42 @@ def in_schema(rows: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Histories:
-    """What no as-of date changes: events in order with a number per user, the same with the helpers of the call, and
-    the rows of each key's values."""
+    """What no as-of date changes. Made where a date asks for it: each may need one of its own."""
 
-    ordered: pl.DataFrame
-    events: pl.DataFrame
-    rows_of: dict[str, pl.Series]
+    ordered: pl.DataFrame  # events in order, with a number per user
+    catalogue: Catalogue
 
-    def known(self, as_of: AsOf, catalogue: Catalogue) -> _Histories:
+    @cached_property
+    def rows_of(self) -> dict[str, pl.Series]:
+        """The rows of each key's values."""
+        return {key.name: rows_by_value(self.ordered, key) for key in self.catalogue.sorted_keys()}
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """In order, with the helpers of the call."""
+        # A lazy frame computes once what several helpers have in common.
+        shared = self.ordered.lazy().with_columns(
+            *(helper.expr.alias(helper.name) for helper in self.catalogue.helpers("call")),
+            *(next_of(self.ordered, key, self.rows_of[key.name]) for key in self.catalogue.distinct_keys()),
+        )
+        return shared.collect(engine="in-memory")
+
+    def known(self, as_of: AsOf) -> _Histories:
         """As they could be seen at the instant: only events that happened before it and arrived later change them."""
         arrived_later = ~as_of.knows() & (pl.col("event_time") < as_of.instant)
         if not self.ordered.select(arrived_later.any()).item():
             return self
-        return _histories(self.ordered.filter(as_of.knows()), catalogue)
+        return _Histories(_numbered(self.ordered.filter(as_of.knows())), self.catalogue)
 
 
-def _histories(events: pl.DataFrame, catalogue: Catalogue) -> _Histories:
-    numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
-    rows_of = {key.name: rows_by_value(numbered, key) for key in catalogue.sorted_keys()}
-    # A lazy frame computes once what several helpers have in common.
-    shared = numbered.lazy().with_columns(
-        *(helper.expr.alias(helper.name) for helper in catalogue.helpers("call")),
-        *(next_of(numbered, key, rows_of[key.name]) for key in catalogue.distinct_keys()),
-    )
-    return _Histories(numbered, shared.collect(engine="in-memory"), rows_of)
+def _numbered(ordered: pl.DataFrame) -> pl.DataFrame:
+    return ordered.with_columns(pl.col("user_id").rle_id().alias("user"))
 
 
 def _as_of_rows(
     whole: _Histories, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame, names: pl.DataFrame
 ) -> pl.DataFrame:
-    histories = whole.known(as_of, catalogue)
+    histories = whole.known(as_of)
     of_user = catalogue.per("user")
     known = _known_events(histories.events.lazy(), as_of, catalogue, read={"user_id"} | _roots(of_user))
     rows = known.group_by("user", maintain_order=True).agg(
