@@ -23,7 +23,8 @@ from userprofile.spark.per_user import per_user
 from userprofile.spark.session import build_session
 
 spark = build_session(application="trivial", master=sys.argv[1], driver_memory="512m", shuffle_partitions=2,
-                      settings={"spark.executor.memory": "512m"}, verbose=False)
+                      settings={"spark.executor.memory": "512m",
+                                "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}, verbose=False)
 events = spark.range(100).selectExpr("concat('u', id % 7) AS user_id", "id AS item")
 schema = pa.schema([("user_id", pa.string()), ("len", pa.int64())])
 counted = per_user(events, lambda frame: frame.group_by("user_id").len(), schema=schema, partitions=4)
@@ -125,11 +126,12 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cluster(copy: Path) -> Iterator[str]:
+def cluster(copy: Path, few_rows_environment: dict[str, str]) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     script, chosen = str(copy / "jobs" / "launchers" / "cluster.sh"), {"CLUSTER_PORT": port, "WORKER_MEMORY": "600m"}
+    chosen["SPARK_DAEMON_JAVA_OPTS"] = few_rows_environment["SPARK_SUBMIT_OPTS"]
     up = ran("bash", script, "up", **chosen)
     try:
         assert up.returncode == 0, up.stdout + up.stderr
@@ -146,11 +148,14 @@ def cluster(copy: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_a_job_on_the_cluster_by_submit_and_by_python(cluster: str, copy: Path, tmp_path: Path) -> None:
+def test_a_job_on_the_cluster_by_submit_and_by_python(
+    cluster: str, copy: Path, tmp_path: Path, few_rows_environment: dict[str, str]
+) -> None:
+    short_lived = few_rows_environment["SPARK_SUBMIT_OPTS"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     submit = str(copy / "jobs" / "launchers" / "submit.sh")
-    submitted = ran("bash", submit, "trivial", "ignored", cwd=elsewhere, MASTER=cluster)
+    submitted = ran("bash", submit, "trivial", "ignored", cwd=elsewhere, MASTER=cluster, SPARK_SUBMIT_OPTS=short_lived)
     assert submitted.returncode == 0, submitted.stderr
     assert "users 7 events 100 from " in submitted.stdout
     assert ".zip" in submitted.stdout  # the driver itself runs what was shipped
@@ -161,6 +166,7 @@ def test_a_job_on_the_cluster_by_submit_and_by_python(cluster: str, copy: Path, 
         cluster,
         cwd=elsewhere,
         PYTHONPATH=str(copy / "lib"),
+        SPARK_SUBMIT_OPTS=short_lived,
     )
     assert plain.returncode == 0, plain.stderr
     executors, said = plain.stdout.splitlines()

@@ -208,5 +208,7 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
     assert sorted(names) == sorted(profiles["user_id"].to_pylist())
     catalogue = copy.root / "report" / Path(SHOP_TABLES).name / "catalogue.md"
     assert "weekend_purchases_90d" in catalogue.read_text()
+    audited = json.loads((copy.root / "report" / Path(SHOP_TABLES).name / "feature_audit.json").read_text())
+    assert any(drift["later"].startswith("scored as of") for drift in audited["drifts"])
     page = copy.root / "pages" / Path(SHOP_TABLES).name / "index.html"
     assert page.read_text().count("<article") == 12
