@@ -8,7 +8,9 @@ from pathlib import Path
 
 import features_shop
 import polars as pl
-from pyspark.sql import DataFrame
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
 
 from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
@@ -18,7 +20,8 @@ from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
-from userprofile.spark.per_user import per_user
+from userprofile.spark.columnar import RowGroup, per_user_of
+from userprofile.tables.row_groups import read_row_groups
 from userprofile.windows import ALL_HISTORY, AsOf
 
 TIMEZONE = "UTC"
@@ -61,8 +64,19 @@ def columns_read(wanted: Catalogue) -> list[str]:
     return [name for name in UserEvents.columns() if name in read]
 
 
+def groups_of(log: Path) -> list[RowGroup]:
+    """The row groups of the log's files."""
+    footers = {str(file): pq.read_metadata(file) for file in sorted(log.glob("*.parquet"))}
+    return [
+        (file, place, footer.row_group(place).num_rows)
+        for file, footer in footers.items()
+        for place in range(footer.num_row_groups)
+    ]
+
+
 def written(
-    events: DataFrame,
+    spark: SparkSession,
+    log: Path,
     wanted: Catalogue,
     folder: Path,
     *,
@@ -74,5 +88,13 @@ def written(
     counted = PopulationStatistics.create_empty() if statistics is None else statistics
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
     writing = WritingParts(engine, str(folder.parent), folder.name, partition="as_of_date")
-    read = events.select(*columns_read(wanted))
-    return per_user(read, writing, schema=arrow_schema(writing.schema()), partitions=partitions)
+    read = pa.schema([arrow_schema(UserEvents).field(name) for name in columns_read(wanted)])
+    return per_user_of(
+        spark,
+        groups_of(log),
+        lambda groups: pl.DataFrame(read_row_groups(groups, read)),
+        writing,
+        schema=arrow_schema(writing.schema()),
+        tasks=partitions,
+        partitions=partitions,
+    )

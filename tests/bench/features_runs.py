@@ -75,7 +75,7 @@ def fresh_session() -> Iterator[SparkSession]:
     )
     try:
         events = spark.read.parquet(str(written(WARM_UP)))
-        run_job(events, job.fifty_columns(), "warm_up", as_ofs=[job.AS_OF], partitions=CORES)
+        run_job(spark, written(WARM_UP), job.fifty_columns(), "warm_up", as_ofs=[job.AS_OF], partitions=CORES)
         save(features_pyspark.user_rows(events, job.AS_OF), "warm_up")
         yield spark
     finally:
@@ -95,7 +95,8 @@ def save(rows: DataFrame, name: str) -> float:
 
 
 def run_job(
-    events: DataFrame,
+    spark: SparkSession,
+    log: Path,
     wanted: Catalogue,
     name: str,
     *,
@@ -108,7 +109,7 @@ def run_job(
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     started = perf_counter()
-    job.written(events, wanted, folder, as_ofs=as_ofs, partitions=partitions, statistics=statistics).toArrow()
+    job.written(spark, log, wanted, folder, as_ofs=as_ofs, partitions=partitions, statistics=statistics).toArrow()
     return perf_counter() - started
 
 
@@ -134,7 +135,7 @@ def speed_round(log: Log) -> dict[str, float]:
         events, partitions = spark.read.parquet(str(folder)), partitions_of(log.events)
 
         def ours(name: str, wanted: Catalogue, as_ofs: Sequence[AsOf]) -> float:
-            return run_job(events, wanted, name, as_ofs=as_ofs, partitions=partitions)
+            return run_job(spark, folder, wanted, name, as_ofs=as_ofs, partitions=partitions)
 
         seconds["ours"] = ours("ours", job.fifty_columns(), [job.AS_OF])
         seconds["PySpark"] = save(features_pyspark.user_rows(events, job.AS_OF), "PySpark")
@@ -144,7 +145,8 @@ def speed_round(log: Log) -> dict[str, float]:
         statistics = population_statistics(events, events, as_ofs=[job.AS_OF])
         seconds["population"] = perf_counter() - started
         seconds["whole catalogue"] = seconds["population"] + run_job(
-            events,
+            spark,
+            folder,
             job.whole_catalogue(),
             "whole catalogue",
             as_ofs=[job.AS_OF],
@@ -172,7 +174,8 @@ def size_run(log: Log, *, events_per_partition: int) -> Taken:
     with fresh_session() as spark, PeakMemory() as memory:
         before = shuffled_bytes(spark)
         seconds = run_job(
-            spark.read.parquet(str(folder)),
+            spark,
+            folder,
             job.fifty_columns(),
             "size",
             as_ofs=[job.AS_OF],

@@ -46,6 +46,7 @@ def test_replacing_touches_only_the_rows_that_the_condition_names(store):
     assert again == TableVersion(TABLE, store.pin(TABLE).version, 1)
     assert held(store) == [(FIRST, "c", None), (SECOND, "a", 3)]
     assert sorted(map(tuple, store.read(store.pin(TABLE), Price).collect())) == held(store)
+    assert store.small(store.pin(TABLE), Price, "item").columns == ["item"]
 
 
 def test_other_columns_are_refused_with_both_sides(store):

@@ -10,6 +10,7 @@ import polars as pl
 from pyspark import StorageLevel
 
 from userprofile.errors import DataGateError
+from userprofile.features.items import READ
 from userprofile.pipelines.coded_log import CodedLog, coded_log
 from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
 from userprofile.pipelines.engine import (
@@ -21,7 +22,7 @@ from userprofile.pipelines.engine import (
     user_rows,
 )
 from userprofile.pipelines.item_features import item_counts, item_features
-from userprofile.pipelines.population import population_statistics
+from userprofile.pipelines.population import OF_ACTIONS, OF_PURCHASES, population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.user_tables import DATE, FEATURES, Categories, UserTables
 from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
@@ -56,20 +57,20 @@ def _build(
     names = names_of_codes(run)
     level = category_level(names, settings.user_category_level)
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
-    with coded_log(run, events) as coded:
-        statistics = population_statistics(coded.people(), coded.actions_of_people(), as_ofs=as_ofs)
-        engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
-        tables = UserTables(engine, categories, run.store.root)
-        parts = pl.DataFrame(user_rows(run, coded.everyone(), tables, events=log.events).toArrow())
-        users = _counts(parts, dates)
-        outputs = [
-            *(
-                run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
-                for table, schema in tables.tables().items()
-            ),
-            _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
-            run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
-        ]
+    coded = coded_log(run, events)
+    statistics = population_statistics(coded.people(*OF_PURCHASES), coded.people(*OF_ACTIONS), as_ofs=as_ofs)
+    engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
+    tables = UserTables(engine, categories, run.store.root)
+    parts = pl.DataFrame(user_rows(run, coded, tables, events=log.events, bots=True).toArrow())
+    users = _counts(parts, dates)
+    outputs = [
+        *(
+            run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
+            for table, schema in tables.tables().items()
+        ),
+        _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
+        run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
+    ]
     figures = {"features": len(catalogue.names)}
     return {day: Outcome(outputs, {"as_of_date": str(day), "users": users[day], **figures}) for day in dates}
 
@@ -86,12 +87,12 @@ def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
 def _items(
     run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, events: int, statistics: pl.DataFrame, where: str
 ) -> TableVersion:
-    counts = item_counts(coded.people(), as_ofs=as_ofs, partitions=partitions(run, events))
+    counts = item_counts(coded.people("user_id", *READ), as_ofs=as_ofs, partitions=partitions(run, events))
     counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         rows = item_features(
             counts,
-            items=coded.items,
+            items=run.spark.createDataFrame(coded.coding.items.to_arrow()),
             statistics=run.spark.createDataFrame(statistics.to_arrow()),
             prior_strength=run.config.build_features.item_prior_strength,
         )

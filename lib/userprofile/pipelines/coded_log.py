@@ -1,62 +1,95 @@
-"""The log as whole-user functions read it; what several passes of a step have in common is joined once."""
+"""The log as whole-user functions read it: silver's files past the JVM, coded where they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 
-from userprofile.events.user_events import actions, item_codes, user_events
+from userprofile.events.user_events import ITEM_WORDS, Coding, item_codes
 from userprofile.pipelines.steps import Run
+from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverItems
-from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.events import SilverEvents, UserEvents
+from userprofile.spark.columnar import RowGroup, per_user_of, rows_of
+from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Row groups of silver.events -> the wanted columns of UserEvents, without those of the users `without`."""
+
+    coding: Coding
+    wanted: Sequence[str]
+    without: Sequence[str] = ()
+
+    def __call__(self, groups: Sequence[RowGroup]) -> pl.DataFrame:
+        user = ["user_id"] if self.without else []
+        events = pl.DataFrame(read_row_groups(groups, _silver(*self.coding.reads(self.wanted), *user)))
+        if self.without:
+            events = events.filter(~pl.col("user_id").is_in(self.without))
+        return self.coding(events, self.wanted)
+
+    def schema(self) -> pa.Schema:
+        """The columns of what it returns; all but those of UserEvents are codes."""
+        known = arrow_schema(UserEvents)
+        code = pa.int32()
+        return pa.schema([known.field(name) if name in known.names else pa.field(name, code) for name in self.wanted])
 
 
 @dataclass(frozen=True)
 class CodedLog:
     """Silver tables in codes. Bots are left out of anything that is learnt from."""
 
-    silver: DataFrame
-    bots: DataFrame  # user_id; by user, since events taken in before a user was known for a bot carry no flag
-    codes: DataFrame
-    items: DataFrame  # item_codes
-    arrival_lag: timedelta
+    spark: SparkSession
+    groups: Sequence[RowGroup]
+    coding: Coding
+    bots: Sequence[str]  # users, since events taken in before a user was known for a bot carry no flag
+    tasks: int
 
-    def everyone(self) -> DataFrame:
-        """UserEvents of all users."""
-        return self._coded(self.silver)
+    def people(self, *wanted: str) -> DataFrame:
+        """The wanted columns of UserEvents, all where none is named, of users who are no bots."""
+        reading = Reading(self.coding, wanted or self.coding.columns(), self.bots)
+        return rows_of(self.spark, self.groups, reading, schema=reading.schema(), tasks=self.tasks)
 
-    def people(self) -> DataFrame:
-        """UserEvents of users who are no bots."""
-        return self._coded(self._of_people())
+    def per_user(
+        self,
+        function: Callable[[pl.DataFrame], pl.DataFrame],
+        *,
+        reads: set[str],
+        schema: pa.Schema,
+        partitions: int,
+        bots: bool,
+    ) -> DataFrame:
+        """What `function` makes of whole users' UserEvents, of which it reads some columns; of `bots` too, or not."""
+        wanted = [name for name in self.coding.columns() if name in reads]
+        reading = Reading(self.coding, wanted, () if bots else self.bots)
+        return per_user_of(
+            self.spark, self.groups, reading, function, schema=schema, tasks=self.tasks, partitions=partitions
+        )
 
-    def actions_of_people(self) -> DataFrame:
-        """The same with two columns, for which nothing is joined."""
-        return actions(self._of_people(), arrival_lag=self.arrival_lag)
 
-    def _coded(self, events: DataFrame) -> DataFrame:
-        return user_events(events, self.items, self.codes, arrival_lag=self.arrival_lag)
-
-    def _of_people(self) -> DataFrame:
-        return self.silver.join(F.broadcast(self.bots), "user_id", "left_anti")
-
-
-@contextmanager
-def coded_log(run: Run, events: TableVersion) -> Iterator[CodedLog]:
-    """The log at `events`, its coded items and bots kept while the block lasts."""
-    silver = run.store.read(events, SilverEvents)
-    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    items = run.store.read(run.pinned("silver.items", made_by="refine_events"), SilverItems)
+def coded_log(run: Run, events: TableVersion) -> CodedLog:
+    """The log at `events`, coded by the present items."""
     settings = run.config.build_features
-    bots = silver.where("is_bot").select("user_id").distinct().persist()
-    coded = item_codes(items, codes, attributes=settings.item_attributes).persist()
-    try:
-        yield CodedLog(silver, bots, codes, coded, settings.arrival_lag)
-    finally:
-        coded.unpersist()
-        bots.unpersist()
+    codes = run.store.small(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    items = run.store.small(run.pinned("silver.items", made_by="refine_events"), SilverItems, *ITEM_WORDS)
+    coded = item_codes(items, codes, attributes=settings.item_attributes)
+    coding = Coding(coded, codes.filter(pl.col("kind") == "channel"), settings.arrival_lag)
+    groups = row_groups(run.store.path(events.table), events.version, made_by="refine_events")
+    tasks = max(-(-events.rows // settings.events_per_partition), run.spark.sparkContext.defaultParallelism)
+    bots = rows_of(run.spark, groups, _bots, schema=_silver("user_id"), tasks=tasks).distinct().toArrow()
+    return CodedLog(run.spark, groups, coding, bots["user_id"].to_pylist(), tasks)
+
+
+def _bots(groups: Sequence[RowGroup]) -> pl.DataFrame:
+    flagged = pl.DataFrame(read_row_groups(groups, _silver("user_id", "is_bot"))).filter("is_bot")
+    return flagged.select("user_id").unique()
+
+
+def _silver(*names: str) -> pa.Schema:
+    return pa.schema([field for field in arrow_schema(SilverEvents) if field.name in names])

@@ -10,7 +10,6 @@ from typing import Protocol
 import dataframely as dy
 import polars as pl
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
@@ -21,11 +20,11 @@ from userprofile.features.entries import Catalogue
 from userprofile.features.own import own_features
 from userprofile.features.sequences import CODES, sequences_per_user
 from userprofile.labels.assemble import labels_per_user
+from userprofile.pipelines.coded_log import CodedLog
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.gold import Labels, UserSequences
-from userprofile.spark.per_user import per_user
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
 KEY = ["user_id", "as_of_date"]
@@ -98,11 +97,10 @@ def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:
 
 def names_of_codes(run: Run) -> pl.DataFrame:
     """The words behind the codes that features rank, small enough to travel to every worker."""
-    codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
+    codes, kind = run.store.small(run.pinned("silver.codes", made_by="refine_events"), SilverCodes), pl.col("kind")
     attributes = [f"attribute_{name}" for name in run.config.build_features.item_attributes]
-    travelling = (F.col("kind") != "item") & (~F.col("kind").startswith("attribute_") | F.col("kind").isin(attributes))
-    names = pl.DataFrame(codes.where(travelling).toArrow())
-    return pl.concat([names, price_band_names(run.config.source.minor_units)])
+    travelling = (kind != "item") & (~kind.str.starts_with("attribute_") | kind.is_in(attributes))
+    return pl.concat([codes.filter(travelling), price_band_names(run.config.source.minor_units)])
 
 
 class OfUsers(Protocol):
@@ -115,10 +113,10 @@ class OfUsers(Protocol):
     def schema(self) -> type[dy.Schema]: ...
 
 
-def user_rows(run: Run, coded: DataFrame, function: OfUsers, *, events: int) -> DataFrame:
-    """One shuffle, whole users, in partitions of about as many events as one worker holds."""
-    read = coded.select(*(name for name in coded.columns if name in function.reads()))
-    return per_user(read, function, schema=arrow_schema(function.schema()), partitions=partitions(run, events))
+def user_rows(run: Run, log: CodedLog, function: OfUsers, *, events: int, bots: bool) -> DataFrame:
+    """One shuffle, whole users, in partitions of about as many events as one worker holds; of `bots` too, or not."""
+    schema, wanted = arrow_schema(function.schema()), function.reads()
+    return log.per_user(function, reads=wanted, schema=schema, partitions=partitions(run, events), bots=bots)
 
 
 def partitions(run: Run, events: int) -> int:

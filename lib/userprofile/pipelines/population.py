@@ -14,10 +14,12 @@ from userprofile.features.population import QUANTILES, RFM_STATISTICS
 from userprofile.schemas.gold import PopulationStatistics
 from userprofile.windows import AsOf
 
-_OF_PURCHASES = (
+# The columns of UserEvents that are read of purchases, and of all events.
+OF_PURCHASES = (
     "user_id", "event_time", "known_at", "action", "order", "amount", "quantity",
     *(f"category_{level}" for level in CATEGORY_LEVELS),
 )  # fmt: skip
+OF_ACTIONS = ("known_at", "action")
 
 
 def population_statistics(events: DataFrame, actions: DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
@@ -29,7 +31,7 @@ def population_statistics(events: DataFrame, actions: DataFrame, *, as_ofs: Sequ
     - category_<level>_price_median, by code: of the unit price (amount / quantity) of purchases, in minor units
     - action_share, by action: of all events, the prior of a rate that one user's few events cannot carry
     """
-    bought = events.where(_bought()).select(*_OF_PURCHASES).persist(StorageLevel.MEMORY_AND_DISK)
+    bought = events.where(_bought()).select(*OF_PURCHASES).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         counted = rfm_quantiles(bought, as_ofs=as_ofs).unionByName(price_medians(bought, as_ofs=as_ofs))
         counted = counted.unionByName(action_shares(actions, as_ofs=as_ofs))
@@ -62,7 +64,7 @@ def price_medians(events: DataFrame, *, as_ofs: Sequence[AsOf]) -> DataFrame:
         for level in CATEGORY_LEVELS
     ]
     medians = [
-        F.percentile_approx(F.when(_known(as_of), F.col("unit_price")), 0.5).alias(f"value_{place}")
+        F.median(F.when(_known(as_of), F.col("unit_price"))).alias(f"value_{place}")
         for place, as_of in enumerate(as_ofs)
     ]
     priced = events.where(_bought()).select("known_at", price.alias("unit_price"), F.inline(F.array(*categories)))

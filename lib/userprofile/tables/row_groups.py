@@ -6,8 +6,9 @@ rows deleted by a deletion vector would come back, and mapped columns would have
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -23,18 +24,21 @@ _UNDERSTOOD = {"columnMapping", "deletionVectors", "timestampNtz", "v2Checkpoint
 _FOOTERS_AT_ONCE = 8
 
 
-def row_groups(path: str, version: int, *, partition: Mapping[str, str] | None = None) -> list[tuple[str, int, int]]:
+def row_groups(
+    path: str, version: int, *, partition: Mapping[str, str] | None = None, made_by: str = "build_training_set"
+) -> list[tuple[str, int, int]]:
     """(file, index in the file, rows) of every row group of the version, in the order of file names.
 
     `path` and files are local paths or URIs. `partition` keeps files of these partition values and needs a table
-    partitioned by these columns. Partition columns are not in the files. Raises UsageError where there is no such
-    table or version, DataGateError where the files alone do not hold the table, ConflictError where a file is gone.
+    partitioned by these columns. Partition columns are not in the files. Errors name the job that the table is
+    `made_by`. Raises UsageError where there is no such table or version, DataGateError where the files alone do not
+    hold the table, ConflictError where a file is gone.
     """
-    table = _open(path, version)
+    table = _open(path, version, made_by)
     _require_plain_files(table, path)
-    files = sorted(_files(table, path, partition or {}))
+    files = sorted(_files(table, path, partition or {}, made_by))
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as threads:
-        footers = threads.map(_footer, files)
+        footers = threads.map(partial(_footer, made_by=made_by), files)
         return [
             (file, index, footer.row_group(index).num_rows)
             for file, footer in zip(files, footers, strict=True)
@@ -42,7 +46,20 @@ def row_groups(path: str, version: int, *, partition: Mapping[str, str] | None =
         ]
 
 
-def _open(path: str, version: int) -> DeltaTable:
+def read_row_groups(groups: Iterable[tuple[str, int, int]], schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`, of at least one row group; null where an older file has no such column yet."""
+    return pa.concat_tables(_read(file, place, schema) for file, place, _ in groups)
+
+
+def _read(file: str, place: int, schema: pa.Schema) -> pa.Table:
+    with pq.ParquetFile(file, coerce_int96_timestamp_unit="us") as parquet:
+        there = [name for name in schema.names if name in parquet.schema_arrow.names]
+        rows = parquet.read_row_group(place, columns=there)
+    columns = [rows[field.name] if field.name in there else pa.nulls(rows.num_rows, field.type) for field in schema]
+    return pa.table(columns, schema.names).cast(schema)
+
+
+def _open(path: str, version: int, made_by: str) -> DeltaTable:
     try:
         return DeltaTable(path, version=version)
     except (DeltaError, OSError) as reason:
@@ -50,7 +67,7 @@ def _open(path: str, version: int) -> DeltaTable:
             f"version {version} of the Delta table at {path} cannot be opened",
             expected="a table with this version, its log not yet cleaned up",
             received=str(reason).splitlines()[0],
-            fix="make build_training_set, and train on the version that it prints",
+            fix=f"make {made_by}, and read the version that it prints",
         ) from reason
 
 
@@ -63,7 +80,7 @@ def _require_plain_files(table: DeltaTable, path: str) -> None:
     if mapping != "none":
         raise _refused(path, f"column mapping by {mapping}", "write it anew with delta.columnMapping.mode = none")
     if "deletionVectors" in features and _has_deletion_vectors(table):
-        raise _refused(path, "deletion vectors", f"REORG TABLE delta.`{path}` APPLY (PURGE), and train on that version")
+        raise _refused(path, "deletion vectors", f"REORG TABLE delta.`{path}` APPLY (PURGE), and read that version")
 
 
 def _has_deletion_vectors(table: DeltaTable) -> bool:
@@ -74,13 +91,13 @@ def _has_deletion_vectors(table: DeltaTable) -> bool:
         return True
 
 
-def _files(table: DeltaTable, path: str, partition: Mapping[str, str]) -> Iterator[str]:
+def _files(table: DeltaTable, path: str, partition: Mapping[str, str], made_by: str) -> Iterator[str]:
     if missing := set(partition) - set(table.metadata().partition_columns):
         raise DataGateError(
-            f"the table at {path} is not partitioned as training reads it",
+            f"the table at {path} is not partitioned as it is read",
             expected=f"partitioned by {', '.join(sorted(missing))}",
             received=f"partitioned by {', '.join(table.metadata().partition_columns) or 'nothing'}",
-            fix="make build_training_set",
+            fix=f"make {made_by}",
         )
     for action in pa.table(table.get_add_actions()).to_pylist():
         values = action.get("partition") or {}
@@ -93,7 +110,7 @@ def _location(path: str, file: str) -> str:
     return file if "://" in file or file.startswith("/") else f"{path.rstrip('/')}/{file}"
 
 
-def _footer(file: str) -> pq.FileMetaData:
+def _footer(file: str, *, made_by: str) -> pq.FileMetaData:
     try:
         return pq.read_metadata(file)
     except FileNotFoundError as reason:
@@ -101,7 +118,7 @@ def _footer(file: str) -> pq.FileMetaData:
             f"a data file of the pinned version is gone: {file}",
             expected="every file of the version",
             received="a table that was vacuumed or rewritten by hand",
-            fix="make build_training_set, and train on the version that it prints",
+            fix=f"make {made_by}, and read the version that it prints",
         ) from reason
 
 

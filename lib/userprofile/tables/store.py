@@ -93,13 +93,14 @@ class Store:
             return None, None
         return files[f"min.{column}"].min(), files[f"max.{column}"].max()
 
-    def small(self, pinned: TableVersion, schema: type[dy.Schema]) -> pl.DataFrame:
-        """The same of a table that the driver can hold, without a Spark job, which would cost more than its rows."""
-        log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
-        rows = log.to_pyarrow_table()
+    def small(self, pinned: TableVersion, schema: type[dy.Schema], *columns: str) -> pl.DataFrame:
+        """The same of a table, or of some of its columns, that the driver can hold, without a Spark job, which would
+        cost more than the rows.
+        """
+        rows = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version).to_pyarrow_dataset()
         what = f"table {pinned.table} has other columns than this version reads"
         require_same_schema(from_arrow_schema(rows.schema), _spark_schema(schema), what=what, nullability=False)
-        return pl.DataFrame(rows.select(schema.column_names()))
+        return pl.DataFrame(rows.to_table(list(columns) or schema.column_names()))
 
     def append_small(
         self, rows: Sequence[Mapping[str, Any]], table: str, schema: type[dy.Schema], transaction: Transaction
