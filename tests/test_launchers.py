@@ -17,17 +17,19 @@ SCRIPTS = [*sorted(CHECKOUT.glob("jobs/*/*.sh")), CHECKOUT / ".ci" / "run"]
 JOB = """
 import sys
 from pathlib import Path
+import polars as pl
 import pyarrow as pa
 import userprofile
-from userprofile.spark.per_user import per_user
+from userprofile.spark.columnar import USER, whole_of
 from userprofile.spark.session import build_session
 
 spark = build_session(application="trivial", master=sys.argv[1], driver_memory="512m", shuffle_partitions=2,
                       settings={"spark.executor.memory": "512m",
                                 "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}, verbose=False)
-events = spark.range(100).selectExpr("concat('u', id % 7) AS user_id", "id AS item")
+events = pl.DataFrame({"user_id": [f"{number % 7:032x}" for number in range(100)]})
 schema = pa.schema([("user_id", pa.string()), ("len", pa.int64())])
-counted = per_user(events, lambda frame: frame.group_by("user_id").len(), schema=schema, partitions=4)
+counted = whole_of(spark, [("no file", 0, 100)], lambda groups: events, lambda frame: frame.group_by("user_id").len(),
+                   by=USER, schema=schema, tasks=1, partitions=4)
 rows = counted.collect()
 print(*set(spark.sparkContext.parallelize([0], 1).map(lambda _: userprofile.__file__).collect()))
 print("users", len(rows), "events", sum(row["len"] for row in rows), "from", Path(userprofile.__file__).parents[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import features_shop
@@ -15,12 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
 from userprofile.features.entries import Catalogue
+from userprofile.features.population_counts import COUNTED, BuyersValues, PopulationCounts, population_counts
+from userprofile.features.vocabulary import BOUGHT
 from userprofile.pipelines.engine import Engine
+from userprofile.pipelines.population import statistics_of
 from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
-from userprofile.spark.columnar import RowGroup, per_user_of
+from userprofile.spark.columnar import USER, RowGroup, rows_of, whole_of
 from userprofile.tables.row_groups import read_row_groups
 from userprofile.windows import ALL_HISTORY, AsOf
 
@@ -74,6 +77,39 @@ def groups_of(log: Path) -> list[RowGroup]:
     ]
 
 
+def reading(columns: Sequence[str]) -> Callable[[Sequence[RowGroup]], pl.DataFrame]:
+    """Row groups of the log's files -> these columns."""
+    schema = pa.schema([arrow_schema(UserEvents).field(name) for name in columns])
+    return lambda groups: pl.DataFrame(read_row_groups(groups, schema))
+
+
+def population(spark: SparkSession, log: Path, *, as_ofs: Sequence[AsOf], partitions: int) -> pl.DataFrame:
+    """gold.population_statistics, as the library counts them in two passes."""
+    groups, buyers = groups_of(log), BuyersValues(as_ofs)
+    read_counted, read_bought = (
+        reading(COUNTED),
+        reading([name for name in UserEvents.columns() if name in buyers.reads()]),
+    )
+    counts = rows_of(
+        spark,
+        groups,
+        lambda some: population_counts(read_counted(some), as_ofs=as_ofs),
+        schema=arrow_schema(PopulationCounts),
+        tasks=partitions,
+    )
+    values = whole_of(
+        spark,
+        groups,
+        lambda some: read_bought(some).filter(BOUGHT),
+        buyers,
+        by=USER,
+        schema=arrow_schema(buyers.schema()),
+        tasks=partitions,
+        partitions=partitions,
+    )
+    return statistics_of(counts, values, as_ofs=as_ofs)
+
+
 def written(
     spark: SparkSession,
     log: Path,
@@ -88,12 +124,12 @@ def written(
     counted = PopulationStatistics.create_empty() if statistics is None else statistics
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
     writing = WritingParts(engine, str(folder.parent), folder.name, partition="as_of_date")
-    read = pa.schema([arrow_schema(UserEvents).field(name) for name in columns_read(wanted)])
-    return per_user_of(
+    return whole_of(
         spark,
         groups_of(log),
-        lambda groups: pl.DataFrame(read_row_groups(groups, read)),
+        reading(columns_read(wanted)),
         writing,
+        by=USER,
         schema=arrow_schema(writing.schema()),
         tasks=partitions,
         partitions=partitions,

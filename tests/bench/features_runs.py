@@ -25,7 +25,6 @@ from measure import CHECKOUT
 from pyspark.sql import DataFrame, SparkSession
 
 from userprofile.features.entries import Catalogue
-from userprofile.pipelines.population import population_statistics
 from userprofile.spark.session import build_session
 from userprofile.windows import AsOf
 
@@ -142,7 +141,7 @@ def speed_round(log: Log) -> dict[str, float]:
         seconds["ours, 8 dates"] = ours("ours, 8 dates", job.fifty_columns(), job.AS_OFS)
         seconds |= label_round(spark, labels=log.events // 20)
         started = perf_counter()
-        statistics = population_statistics(events, events, as_ofs=[job.AS_OF])
+        statistics = job.population(spark, folder, as_ofs=[job.AS_OF], partitions=partitions)
         seconds["population"] = perf_counter() - started
         seconds["whole catalogue"] = seconds["population"] + run_job(
             spark,

@@ -10,7 +10,7 @@ import pytest
 
 from userprofile.columns import ACTION_CODE, ACTIONS
 from userprofile.features.affinity import ACTION_WEIGHTS
-from userprofile.pipelines.item_features import item_counts, item_features
+from userprofile.pipelines.item_features import added_up, counts_of_part, item_features
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
@@ -72,7 +72,10 @@ def features(spark):
     statistics = spark.createDataFrame(table)
 
     def run(events):
-        counts = item_counts(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS, partitions=3)
+        of_items = events.drop_nulls("item")
+        by_user = of_items.with_columns(place=pl.col("user_id").str.slice(-1)).partition_by("place", include_key=False)
+        counted = pl.concat([counts_of_part(part, as_ofs=AS_OFS) for part in (of_items.head(0), *by_user)])
+        counts = added_up(spark.createDataFrame(counted.to_arrow()))
         rows = item_features(counts, items=items, statistics=statistics, prior_strength=STRENGTH)
         return ItemFeatures.validate(pl.DataFrame(rows.toArrow()), cast=False)
 

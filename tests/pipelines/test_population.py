@@ -12,8 +12,9 @@ from userprofile.columns import ACTIONS
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import compose
 from userprofile.features.population import population_statistics as by_definition
+from userprofile.features.population_counts import BuyersValues, population_counts
 from userprofile.features.rfm import rfm_values
-from userprofile.pipelines.population import action_shares, population_statistics, price_medians, rfm_quantiles
+from userprofile.pipelines.population import statistics_of
 from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
@@ -57,44 +58,61 @@ def as_rows(frame):
     return {(row["as_of_date"], row["statistic"], row["key"]): row["value"] for row in frame}
 
 
+@pytest.fixture
+def counted(spark):
+    """The statistics of a log whose events are read in three portions, and whose users stand in three partitions."""
+
+    def count(events):
+        portions = [events[place::3] for place in range(3)]
+        counts = pl.concat([population_counts(portion, as_ofs=AS_OFS) for portion in portions])
+        values = BuyersValues(AS_OFS)
+        bought = events.filter(pl.col("action") == ACTIONS.index("purchase"))
+        buyers = [
+            values(some) for some in bought.with_columns(place=pl.col("user_id").str.slice(-1)).partition_by("place")
+        ]
+        empty = values.schema().create_empty()
+        users = pl.concat([empty, *(rows.cast(empty.schema) for rows in buyers)])
+        frames = (spark.createDataFrame(rows.to_arrow()) for rows in (counts, users))
+        return statistics_of(*frames, as_ofs=AS_OFS)
+
+    return count
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-def test_spark_counts_what_the_definition_says_for_all_dates_at_once(spark, seed):
+def test_quantiles_are_those_of_the_definition_for_all_dates_at_once(counted, seed):
     events = log(seed)
-    counted = rfm_quantiles(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect()
     nothing = {"statistics": PopulationStatistics.create_empty(), "names": SilverCodes.create_empty()}
     rows = features_per_user(events, as_ofs=AS_OFS, catalogue=compose(rfm_values()), **nothing)
     expected = as_rows(by_definition(rows).to_dicts())
-    found = as_rows(counted)
-    assert len(found) == len(counted) == 3 * 3 * 4, "no rows for the date before which nobody bought"
+    found = as_rows(counted(events).filter(pl.col("statistic").str.starts_with("rfm")).to_dicts())
+    assert len(found) == 3 * 3 * 4, "no rows for the date before which nobody bought"
     assert found.keys() == expected.keys()
     for key, value in expected.items():
         assert found[key] == pytest.approx(value, rel=1e-12), key
 
 
-def test_nobody_bought_means_no_rows(spark):
+def test_nobody_bought_means_no_rows(counted):
     views = log(1).filter(pl.col("action") != ACTIONS.index("purchase"))
-    events = spark.createDataFrame(views.to_arrow())
-    counted = population_statistics(events, events, as_ofs=AS_OFS)
-    assert set(counted["statistic"]) == {"action_share"}
+    assert set(counted(views)["statistic"]) == {"action_share"}
 
 
-def test_action_shares_are_those_of_the_events_before_each_date(spark):
+def test_action_shares_are_those_of_the_events_before_each_date(counted):
     events = log(3)
-    found = as_rows(action_shares(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect())
+    found = as_rows(counted(events).filter(statistic="action_share").to_dicts())
     for as_of in AS_OFS:
         known = [ACTIONS[code] for code in events.filter(pl.col("known_at") < as_of.instant)["action"]]
         expected = {action: known.count(action) / len(known) for action in set(known)}
         assert {key: value for (day, _, key), value in found.items() if day == as_of.date} == pytest.approx(expected)
 
 
-def test_price_medians_are_those_of_unit_prices_paid_before_each_date(spark):
+def test_price_medians_are_those_of_unit_prices_paid_before_each_date(counted):
     rng = random.Random(4)
     levels = ("category_1", "category_3")
     codes = {level: pl.Series([rng.choice([None, 1, 2]) for _ in range(400)], dtype=pl.Int32) for level in levels}
     events = log(4).with_columns(
         **codes, quantity=pl.Series([rng.choice([None, 0, 1, 4]) for _ in range(400)], dtype=pl.Int64)
     )
-    found = as_rows(price_medians(spark.createDataFrame(events.to_arrow()), as_ofs=AS_OFS).collect())
+    found = as_rows(counted(events).filter(pl.col("statistic").str.ends_with("median")).to_dicts())
     bought = events.filter((pl.col("action") == ACTIONS.index("purchase")) & pl.col("amount").is_not_null())
     expected = {}
     for as_of, level, category in itertools.product(AS_OFS, levels, (1, 2)):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from userprofile.spark.columnar import dealt, per_user_of, rows_of
+from userprofile.spark.columnar import USER, dealt, rows_of, whole_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,7 +44,7 @@ def items_of(events: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize("tasks", [1, 2, 9])
 def test_each_user_is_whole_and_comes_once(spark: SparkSession, tasks: int) -> None:
-    found = per_user_of(spark, GROUPS, read, items_of, schema=COUNTED, tasks=tasks, partitions=3)
+    found = whole_of(spark, GROUPS, read, items_of, by=USER, schema=COUNTED, tasks=tasks, partitions=3)
     assert found.rdd.getNumPartitions() == 3
     rows = found.collect()
     assert {row.user_id: row["items"] for row in rows} == {
@@ -56,7 +56,7 @@ def test_each_user_is_whole_and_comes_once(spark: SparkSession, tasks: int) -> N
 
 def test_a_log_without_events_has_no_users(spark: SparkSession) -> None:
     for groups in ([], [("empty", 0, 0)]):
-        found = per_user_of(spark, groups, lambda _: read([]), items_of, schema=COUNTED, tasks=2, partitions=2)
+        found = whole_of(spark, groups, lambda _: read([]), items_of, by=USER, schema=COUNTED, tasks=2, partitions=2)
         assert found.collect() == []
 
 

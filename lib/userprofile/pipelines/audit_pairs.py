@@ -10,7 +10,7 @@ from userprofile.audit.recompute import Difference, differences
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.coded_log import coded_log
 from userprofile.pipelines.engine import Engine, names_of_codes
-from userprofile.pipelines.population import OF_ACTIONS, OF_PURCHASES, population_statistics
+from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.raw_histories import raw_histories, users_of
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.events import SilverEvents
@@ -46,7 +46,7 @@ def later_changes(run: Run, pairs: pl.DataFrame, *, events: TableVersion, catalo
         return []
     as_ofs = _as_ofs(pairs, run.config.source.timezone)
     log = coded_log(run, events)
-    statistics = population_statistics(log.people(*OF_PURCHASES), log.people(*OF_ACTIONS), as_ofs=as_ofs)
+    statistics = population_statistics(log, as_ofs=as_ofs)
     history = pl.DataFrame(log.people().join(F.broadcast(users_of(run, pairs)), "user_id").toArrow())
     names, length = names_of_codes(run), run.config.build_features.sequence_length
 

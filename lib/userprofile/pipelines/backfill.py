@@ -18,7 +18,7 @@ def backfill(run: Run) -> None:
     as_ofs = [within_log(run, log, day) for day in _days(run.span, settings.every)]
     for start in range(0, len(as_ofs), settings.dates_per_pass):
         run.say(f"backfill: {start:,} of {len(as_ofs):,} dates done")
-        features_as_of(run, log, as_ofs[start : start + settings.dates_per_pass])
+        features_as_of(run, as_ofs[start : start + settings.dates_per_pass])
 
 
 def _days(span: tuple[date, date] | None, every: timedelta) -> Iterator[date]:

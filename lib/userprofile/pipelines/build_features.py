@@ -10,19 +10,16 @@ import polars as pl
 from pyspark import StorageLevel
 
 from userprofile.errors import DataGateError
-from userprofile.features.items import READ
 from userprofile.pipelines.coded_log import CodedLog, coded_log
-from userprofile.pipelines.dates import LogRange, log_range, scoring_dates
+from userprofile.pipelines.dates import log_range, scoring_dates
 from userprofile.pipelines.engine import (
     Engine,
     category_level,
     feature_catalogue,
     names_of_codes,
-    partitions,
-    user_rows,
 )
 from userprofile.pipelines.item_features import item_counts, item_features
-from userprofile.pipelines.population import OF_ACTIONS, OF_PURCHASES, population_statistics
+from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.user_tables import DATE, FEATURES, Categories, UserTables
 from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
@@ -35,21 +32,19 @@ SECTIONS = ["source", "refine_events", "build_features"]
 def build_features(run: Run) -> list[Step]:
     """Features and sequences of every user with an event before each as-of date, in one pass over the events."""
     log = log_range(run, run.pinned("silver.events", made_by="refine_events"))
-    return features_as_of(run, log, scoring_dates(run, log))
+    return features_as_of(run, scoring_dates(run, log))
 
 
-def features_as_of(run: Run, log: LogRange, as_ofs: Sequence[AsOf]) -> list[Step]:
+def features_as_of(run: Run, as_ofs: Sequence[AsOf]) -> list[Step]:
     """The step for each date; those done before with the same inputs and configuration are left as they are."""
     events = run.pinned("silver.events", made_by="refine_events")
     inputs = [events, *(run.pinned(f"silver.{name}", made_by="refine_events") for name in ("items", "codes"))]
-    work = partial(_build, run, events, log, {as_of.date: as_of for as_of in as_ofs})
+    work = partial(_build, run, events, {as_of.date: as_of for as_of in as_ofs})
     dates = [as_of.date for as_of in as_ofs]
     return run.step_per_date("build_features", work, inputs=inputs, sections=SECTIONS, as_ofs=dates)
 
 
-def _build(
-    run: Run, events: TableVersion, log: LogRange, as_of_of: Mapping[date, AsOf], dates: Sequence[date]
-) -> dict[date, Outcome]:
+def _build(run: Run, events: TableVersion, as_of_of: Mapping[date, AsOf], dates: Sequence[date]) -> dict[date, Outcome]:
     settings, as_ofs = run.config.build_features, [as_of_of[day] for day in dates]
     listed = ", ".join(f"date'{day}'" for day in dates)
     where = f"as_of_date in ({listed})"
@@ -58,17 +53,17 @@ def _build(
     level = category_level(names, settings.user_category_level)
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
     coded = coded_log(run, events)
-    statistics = population_statistics(coded.people(*OF_PURCHASES), coded.people(*OF_ACTIONS), as_ofs=as_ofs)
+    statistics = population_statistics(coded, as_ofs=as_ofs)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
     tables = UserTables(engine, categories, run.store.root)
-    parts = pl.DataFrame(user_rows(run, coded, tables, events=log.events, bots=True).toArrow())
+    parts = pl.DataFrame(coded.per_user(tables, bots=True).toArrow())
     users = _counts(parts, dates)
     outputs = [
         *(
             run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
             for table, schema in tables.tables().items()
         ),
-        _items(run, coded, as_ofs, events=log.events, statistics=statistics, where=where),
+        _items(run, coded, as_ofs, statistics=statistics, where=where),
         run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
     ]
     figures = {"features": len(catalogue.names)}
@@ -84,10 +79,8 @@ def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
     return {day: users[str(day)] for day in dates}
 
 
-def _items(
-    run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, events: int, statistics: pl.DataFrame, where: str
-) -> TableVersion:
-    counts = item_counts(coded.people("user_id", *READ), as_ofs=as_ofs, partitions=partitions(run, events))
+def _items(run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, statistics: pl.DataFrame, where: str) -> TableVersion:
+    counts = item_counts(coded, as_ofs=as_ofs)
     counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         rows = item_features(

@@ -19,10 +19,9 @@ from userprofile.pipelines.engine import (
     category_level,
     feature_catalogue,
     names_of_codes,
-    user_rows,
 )
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
-from userprofile.pipelines.population import OF_ACTIONS, OF_PURCHASES, population_statistics
+from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.written_parts import WritingParts
 from userprofile.tables.store import TableVersion
@@ -66,12 +65,12 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     active = Window(run.config.build_training_set.churn_active_days)
     labelling = Labelling(window, level, active, log_end=as_of)
     coded = coded_log(run, events)
-    statistics = population_statistics(coded.people(*OF_PURCHASES), coded.people(*OF_ACTIONS), as_ofs=as_ofs)
+    statistics = population_statistics(coded, as_ofs=as_ofs)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
     split_of = {date.as_of.date: date.split for date in dates}
     examples = Examples(engine, split_of, run.config.build_training_set.test_users_share)
     writing = WritingParts(examples, run.store.root, EXAMPLES, SPLIT)
-    parts = pl.DataFrame(user_rows(run, coded, writing, events=log.events, bots=False).toArrow())
+    parts = pl.DataFrame(coded.per_user(writing, bots=False).toArrow())
     written = run.store.replace_parts(parts, EXAMPLES, examples.schema(), partition=SPLIT)
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}

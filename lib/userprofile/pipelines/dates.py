@@ -14,11 +14,10 @@ from userprofile.windows import AsOf, LabelWindow
 
 @dataclass(frozen=True)
 class LogRange:
-    """The first and last event accepted, to the millisecond and rounded down, and how many there are."""
+    """The first and last event accepted, to the millisecond and rounded down."""
 
     first: datetime
     last: datetime
-    events: int
 
 
 def log_range(run: Run, events: TableVersion) -> LogRange:
@@ -26,7 +25,7 @@ def log_range(run: Run, events: TableVersion) -> LogRange:
     first, last = run.store.bounds(events, "event_time")
     if first is None:
         raise DataGateError("silver.events is empty", fix=f"make ingest_events SOURCE={run.source}")
-    return LogRange(first, last, events.rows)
+    return LogRange(first, last)
 
 
 def scoring_date(run: Run, log: LogRange) -> AsOf:

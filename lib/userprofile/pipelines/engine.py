@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import dataframely as dy
 import polars as pl
-from pyspark.sql import DataFrame
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
@@ -20,9 +18,7 @@ from userprofile.features.entries import Catalogue
 from userprofile.features.own import own_features
 from userprofile.features.sequences import CODES, sequences_per_user
 from userprofile.labels.assemble import labels_per_user
-from userprofile.pipelines.coded_log import CodedLog
 from userprofile.pipelines.steps import Run
-from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.gold import Labels, UserSequences
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
@@ -101,28 +97,6 @@ def names_of_codes(run: Run) -> pl.DataFrame:
     attributes = [f"attribute_{name}" for name in run.config.build_features.item_attributes]
     travelling = (kind != "item") & (~kind.str.starts_with("attribute_") | kind.is_in(attributes))
     return pl.concat([codes.filter(travelling), price_band_names(run.config.source.minor_units)])
-
-
-class OfUsers(Protocol):
-    """A pure function of whole users that says what it reads of their events and what its rows are."""
-
-    def __call__(self, events: pl.DataFrame) -> pl.DataFrame: ...
-
-    def reads(self) -> set[str]: ...
-
-    def schema(self) -> type[dy.Schema]: ...
-
-
-def user_rows(run: Run, log: CodedLog, function: OfUsers, *, events: int, bots: bool) -> DataFrame:
-    """One shuffle, whole users, in partitions of about as many events as one worker holds; of `bots` too, or not."""
-    schema, wanted = arrow_schema(function.schema()), function.reads()
-    return log.per_user(function, reads=wanted, schema=schema, partitions=partitions(run, events), bots=bots)
-
-
-def partitions(run: Run, events: int) -> int:
-    """Of about as many events as one worker holds."""
-    wanted = -(-events // run.config.build_features.events_per_partition)
-    return max(wanted, run.spark.sparkContext.defaultParallelism)
 
 
 def category_level(names: pl.DataFrame, wanted: int) -> int:

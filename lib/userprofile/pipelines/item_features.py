@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
+import polars as pl
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -13,13 +14,15 @@ from userprofile.columns import Action
 from userprofile.features import items as of_items
 from userprofile.features.funnel import STEPS
 from userprofile.features.items import RATING_UNITS, TREND_WINDOWS, WINDOWS, count_of, liked_in
+from userprofile.pipelines.coded_log import CodedLog
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import ItemFeatures
-from userprofile.spark.per_user import per_user
+from userprofile.spark.columnar import USER
 from userprofile.windows import ALL_HISTORY, AsOf, Window
 
 # All events of a popular item would be too many for one worker: its users are split over as many.
 PARTS = 16
+ITEM_AND_PART = pl.col("item").cast(pl.Int64) * PARTS + USER % PARTS
 # An instant in microseconds and a price side by side in one number: the greatest holds the latest price.
 _ABOVE_ANY_PRICE = Decimal(10) ** 19
 
@@ -31,23 +34,31 @@ RATES: dict[str, tuple[Action, Action, Window]] = {
 }
 
 
-def item_counts(events: DataFrame, *, as_ofs: Sequence[AsOf], partitions: int) -> DataFrame:
-    """features.items.counts_per_item of all users: one row per item code and date.
+def item_counts(log: CodedLog, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+    """features.items.counts_per_item of all people: one row per item code and date.
 
-    `events` are UserEvents without bots; a worker holds one of `partitions` parts of them at a time. item_features
-    reads the rows twice, so persist them. Users are told apart by 64-bit hashes: of an item with n users about
-    n^2 / 2^65 are taken for another, which is one user in 3,700 items of 10^8 users each.
+    item_features reads the rows twice, so persist them.
     """
-    user = F.xxhash64("user_id")
-    part = F.pmod(user, F.lit(PARTS))
-    narrow = events.where("item is not null").select(*of_items.READ, user.alias("user"), part.alias("part"))
-    counted = per_user(
-        narrow,
-        partial(of_items.counts_per_item, as_ofs=as_ofs),
-        schema=arrow_schema(of_items.item_counts_schema()),
-        partitions=partitions,
-        by=("item", "part"),
+    counted = log.whole(
+        partial(counts_of_part, as_ofs=as_ofs),
+        ITEM_AND_PART,
+        ["user_id", *of_items.READ],
+        arrow_schema(of_items.item_counts_schema()),
+        bots=False,
+        where=pl.col("item").is_not_null(),
     )
+    return added_up(counted)
+
+
+def counts_of_part(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
+    """features.items.counts_per_item of UserEvents."""
+    users = events.select(pl.col("user_id").unique()).with_row_index("user")
+    numbered = events.join(users, on="user_id", how="left", maintain_order="left").drop("user_id")
+    return of_items.counts_per_item(numbered, as_ofs=as_ofs)
+
+
+def added_up(counted: DataFrame) -> DataFrame:
+    """One row per item and date out of those of its parts."""
     # By item alone, so that items need not move again to get their names.
     return counted.repartition("item").groupBy("as_of_date", "item").agg(*_added_up())
 

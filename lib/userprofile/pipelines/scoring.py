@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from userprofile.inference.tags import with_tags
 from userprofile.schemas.scores import SCORES
-from userprofile.spark.per_user import declared_batches
+from userprofile.spark.batches import declared_batches
 
 _TAGS = pa.field("tags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
 

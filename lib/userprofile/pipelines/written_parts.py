@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import dataframely as dy
 import polars as pl
 
-from userprofile.pipelines.engine import OfUsers
+from userprofile.pipelines.coded_log import OfUsers
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.ops import WrittenParts
-from userprofile.spark.per_user import declared_batches
+from userprofile.spark.batches import declared_batches
 from userprofile.tables.parts import write_part
 
 

@@ -1,6 +1,6 @@
 """The one shuffle of a log that stands in files: columns go from Parquet to whole users without becoming rows.
 
-A task reads row groups, deals their rows to places by the user, and hands each place its rows as one compressed value;
+A task reads row groups, deals their rows to places by user, and hands each place its rows as one compressed value;
 Spark moves these values, and another task puts a place's together. Rows of the JVM would cost more than all that is
 computed of them.
 """
@@ -14,13 +14,16 @@ import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from userprofile.spark.per_user import declared_batches, spark_schema
+from userprofile.spark.batches import declared_batches, spark_schema
 
 RowGroup = tuple[str, int, int]  # a file, the place in it, and how many rows
 Read = Callable[[Sequence[RowGroup]], pl.DataFrame]
 
 _MOVED = pa.schema([pa.field("place", pa.int32(), nullable=False), pa.field("rows", pa.binary(), nullable=False)])
 _PLACE = "place"
+
+# Whose an event is: the first digits of the pseudonym, which are random, and the same on any machine.
+USER = pl.col("user_id").str.head(8).str.to_integer(base=16, dtype=pl.Int64)
 
 
 def rows_of(spark: SparkSession, groups: Sequence[RowGroup], read: Read, *, schema: pa.Schema, tasks: int) -> DataFrame:
@@ -34,27 +37,29 @@ def rows_of(spark: SparkSession, groups: Sequence[RowGroup], read: Read, *, sche
     return _tasks(spark, len(work)).mapInArrow(rows_of_task, spark_schema(schema))
 
 
-def per_user_of(
+def whole_of(
     spark: SparkSession,
     groups: Sequence[RowGroup],
     read: Read,
     function: Callable[[pl.DataFrame], pl.DataFrame],
     *,
+    by: pl.Expr,
     schema: pa.Schema,
     tasks: int,
     partitions: int,
 ) -> DataFrame:
-    """Rows that `function` makes of whole users; the grain is its own, the columns are those of `schema`.
+    """Rows that `function` makes of all rows that share `by`, a number >= 0; the columns are those of `schema`.
 
-    `read` makes rows with a `user_id`, a pseudonym, of row groups. A user's rows meet in one call of `function`, as
-    one frame, in no order; there is a call for each of `partitions` that has users. Both functions run on executors:
-    they must pickle and reach for nothing.
+    `read` makes rows of row groups. All of one number meet in one call of `function`, as one frame, in no order; there
+    is a call for each of `partitions` that has rows. Both functions run on executors: they must pickle and reach for
+    nothing.
     """
     work = dealt(groups, tasks)
+    place = (by % partitions).cast(pl.Int32).alias(_PLACE)
 
     def parts_of_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for mine in _work_of(batches, work):
-            yield from _parts(read(mine), partitions)
+            yield from _parts(read(mine).with_columns(place))
 
     def rows_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         if received := [part for batch in batches for part in _received(batch)]:
@@ -78,11 +83,6 @@ def dealt(groups: Sequence[RowGroup], tasks: int) -> list[list[RowGroup]]:
     return [some for some in lists if some]
 
 
-def place_of_user(partitions: int) -> pl.Expr:
-    """Where a user goes: by the first digits of the pseudonym, which are random, and the same on any machine."""
-    return pl.col("user_id").str.head(8).str.to_integer(base=16, dtype=pl.Int64) % partitions
-
-
 def _tasks(spark: SparkSession, count: int) -> DataFrame:
     return spark.range(0, count, 1, max(count, 1))
 
@@ -91,8 +91,7 @@ def _work_of(batches: Iterable[pa.RecordBatch], work: list[list[RowGroup]]) -> I
     return (work[number] for batch in batches for number in batch.column(0).to_pylist())
 
 
-def _parts(rows: pl.DataFrame, partitions: int) -> Iterator[pa.RecordBatch]:
-    placed = rows.with_columns(place_of_user(partitions).cast(pl.Int32).alias(_PLACE))
+def _parts(placed: pl.DataFrame) -> Iterator[pa.RecordBatch]:
     for (place,), part in placed.partition_by(_PLACE, as_dict=True, include_key=False).items():
         stream = BytesIO()
         part.write_ipc_stream(stream, compression="lz4")

@@ -1,9 +1,6 @@
-"""The shuffle: whole users, exact partitions, declared columns."""
+"""What goes back to Spark: declared columns, or a refusal that shows both sides."""
 
 from __future__ import annotations
-
-from collections import Counter
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -11,10 +8,7 @@ import pytest
 from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType, TimestampType
 
 from userprofile.errors import UserprofileError
-from userprofile.spark.per_user import ROWS_PER_BATCH, declared_batches, per_user, spark_schema
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+from userprofile.spark.batches import ROWS_PER_BATCH, declared_batches, spark_schema
 
 COUNTED = pa.schema(
     [
@@ -24,33 +18,6 @@ COUNTED = pa.schema(
         pa.field("call", pa.string(), nullable=False),
     ]
 )
-
-
-@pytest.fixture(scope="module")
-def events(spark: SparkSession) -> DataFrame:
-    """300 events of 23 users, spread over five partitions so that no user is whole before the shuffle."""
-    return spark.range(0, 300, 1, 5).selectExpr("concat('u', id % 23) AS user_id", "id AS item")
-
-
-def count_items(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per user; `call` tells the calls of this function apart."""
-    per_user_rows = events.group_by("user_id").agg(events=pl.len(), items=pl.col("item").sort())
-    return per_user_rows.with_columns(call=pl.lit(str(sorted(per_user_rows["user_id"]))).cast(pl.Categorical))
-
-
-def test_each_user_is_whole_and_counted_once(events: DataFrame) -> None:
-    rows = per_user(events, count_items, schema=COUNTED, partitions=3).collect()
-    expected = Counter(f"u{item % 23}" for item in range(300))
-    assert {row.user_id: row.events for row in rows} == expected
-    assert len(rows) == len(expected)
-    assert all(row["items"] == [item for item in range(300) if f"u{item % 23}" == row.user_id] for row in rows)
-
-
-def test_one_call_a_partition_and_none_for_an_empty_one(events: DataFrame) -> None:
-    few = events.where("user_id IN ('u1', 'u2')")
-    shuffled = per_user(few, count_items, schema=COUNTED, partitions=8)
-    assert shuffled.rdd.getNumPartitions() == 8
-    assert 1 <= len({row.call for row in shuffled.collect()}) <= 2
 
 
 def test_a_function_that_renames_a_column_is_refused_with_both_schemas() -> None:

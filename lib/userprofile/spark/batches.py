@@ -1,12 +1,11 @@
-"""The one shuffle: every event moves once, then whole users meet a pure Polars function."""
+"""What a pure Polars function made, on its way back to Spark: in the declared columns and types, or refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import polars as pl
 import pyarrow as pa
-from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -19,37 +18,6 @@ ROWS_PER_BATCH = 10_000
 def spark_schema(schema: pa.Schema) -> StructType:
     """The same columns as Spark's type: nullability kept, points in time with a zone as TIMESTAMP."""
     return from_arrow_schema(schema)
-
-
-def per_user(
-    events: DataFrame,
-    function: Callable[[pl.DataFrame], pl.DataFrame],
-    *,
-    schema: pa.Schema,
-    partitions: int,
-    by: Sequence[str] = ("user_id",),
-) -> DataFrame:
-    """Rows that `function` makes of whole users, or of what else `by` keeps together; the grain is its own.
-
-    Events are shuffled by hash of `by` into exactly `partitions` partitions; each reaches one call of `function`
-    as one frame, rows in no order, columns as in `events`. Empty partitions are not handed over. The result must have
-    the columns of `schema`, in any order; values are cast to its types and refused when that loses something.
-    `function` runs on executors: it must pickle (a module's function, or a partial of one) and reach for nothing.
-    """
-
-    def rows_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        received = list(batches)
-        if sum(batch.num_rows for batch in received):
-            yield from declared_batches(function(frame_of(received)), schema)
-
-    return events.repartition(partitions, *by).mapInArrow(rows_of_partition, spark_schema(schema))
-
-
-def frame_of(batches: list[pa.RecordBatch]) -> pl.DataFrame:
-    """One frame of many batches; the list is emptied, so that rows are not held twice."""
-    frame = pl.DataFrame(pa.Table.from_batches(batches))
-    batches.clear()
-    return frame.rechunk()
 
 
 def declared_batches(rows: pl.DataFrame, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
