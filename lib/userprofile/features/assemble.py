@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,9 +34,12 @@ def features_per_user(
     Raises DataGateError where buyers have no statistics to be scored against, or a code has no word.
     """
     schema = user_features_schema(catalogue)
-    histories = _Histories(_numbered(in_time_order(events)), catalogue)
+    numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
+    whole = _Histories(numbered, catalogue)
     dated = [
-        _as_of_rows(histories, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names) for as_of in as_ofs
+        _as_of_rows(histories, known, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names)
+        for as_of in as_ofs
+        for histories, known in whole.as_seen(as_of)
     ]
     if not dated:
         return schema.create_empty()
@@ -50,7 +53,7 @@ def in_schema(rows: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Histories:
-    """What no as-of date changes. Made where a date asks for it: each may need one of its own."""
+    """What no as-of date changes."""
 
     ordered: pl.DataFrame  # events in order, with a number per user
     catalogue: Catalogue
@@ -70,30 +73,40 @@ class _Histories:
         )
         return shared.collect(engine="in-memory")
 
-    def known(self, as_of: AsOf) -> _Histories:
-        """As they could be seen at the instant: only events that happened before it and arrived later change them."""
-        arrived_later = ~as_of.knows() & (pl.col("event_time") < as_of.instant)
-        if not self.ordered.select(arrived_later.any()).item():
-            return self
-        return _Histories(_numbered(self.ordered.filter(as_of.knows())), self.catalogue)
+    def as_seen(self, as_of: AsOf) -> Iterator[tuple[_Histories, pl.Expr]]:
+        """Histories, and which of their events are what was known at the instant; together all that was known.
 
-
-def _numbered(ordered: pl.DataFrame) -> pl.DataFrame:
-    return ordered.with_columns(pl.col("user_id").rle_id().alias("user"))
+        Users of whom an event had happened and not yet arrived stand apart: it changes what is made of those around it.
+        """
+        on_its_way = ~as_of.knows() & (pl.col("event_time") < as_of.instant)
+        users = self.ordered.filter(on_its_way)["user"].unique()
+        if users.is_empty():
+            yield self, as_of.knows()
+            return
+        theirs = pl.col("user").is_in(users.implode())
+        yield self, as_of.knows() & ~theirs
+        yield _Histories(self.ordered.filter(as_of.knows() & theirs), self.catalogue), as_of.knows()
 
 
 def _as_of_rows(
-    whole: _Histories, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame, names: pl.DataFrame
+    histories: _Histories,
+    known: pl.Expr,
+    *,
+    as_of: AsOf,
+    catalogue: Catalogue,
+    statistics: pl.DataFrame,
+    names: pl.DataFrame,
 ) -> pl.DataFrame:
-    histories = whole.known(as_of)
     of_user = catalogue.per("user")
-    known = _known_events(histories.events.lazy(), as_of, catalogue, read={"user_id"} | _roots(of_user))
-    rows = known.group_by("user", maintain_order=True).agg(
+    events = histories.events.lazy().filter(known)
+    seen = _with_helpers(events, as_of, catalogue, read={"user_id"} | _roots(of_user))
+    rows = seen.group_by("user", maintain_order=True).agg(
         pl.col("user_id").first(), *(feature.expr.alias(feature.name) for feature in of_user)
     )
     rows = rows.with_columns(pl.lit(as_of.date).alias("as_of_date"))
     for key in catalogue.value_keys():
-        pairs = _pairs(histories, key, as_of=as_of, catalogue=catalogue, statistics=statistics)
+        together = histories.events.lazy().select(pl.all().gather(histories.rows_of[key.name])).filter(known)
+        pairs = _pairs(together, key, as_of=as_of, catalogue=catalogue, statistics=statistics)
         of_key = [feature for feature in catalogue.of_values() if feature.by == key.name]
         rows = _with_values(rows, pairs, features=[feature for feature in of_key if feature.per == "values"])
         for feature in of_key:
@@ -103,28 +116,27 @@ def _as_of_rows(
 
 
 def _pairs(
-    histories: _Histories, key: Key, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame
+    together: pl.LazyFrame, key: Key, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per user and value of the key: the pairs of all features that are by it, and their statistics."""
     columns = {pair.name: pair.expr for pair in catalogue.pairs(key.name)}
     read = {root for expr in (key.expr, *columns.values()) for root in expr.meta.root_names()}
-    together = histories.events.lazy().select(pl.all().gather(histories.rows_of[key.name]))
-    known = _known_events(together, as_of, catalogue, read=read).with_columns(key.expr.alias(key.name))
-    pairs = values_per_user(known, by=key.name, columns=columns)
+    seen = _with_helpers(together, as_of, catalogue, read=read).with_columns(key.expr.alias(key.name))
+    pairs = values_per_user(seen, by=key.name, columns=columns)
     return with_statistics_of_values(pairs, statistics, as_of=as_of, by=key.name, wanted=catalogue.statistics(key.name))
 
 
-def _known_events(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, read: set[str]) -> pl.DataFrame:
-    """Events before the instant: of their columns, age, windows and helpers of the as-of date, those to be read."""
+def _with_helpers(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, read: set[str]) -> pl.DataFrame:
+    """Of the events' columns, age, windows and helpers of the as-of date, those to be read."""
     time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
     in_window = {f"within_{window.name}": window.holds(as_of, time) for window in catalogue.windows()}
     helpers = [helper.expr.alias(helper.name) for helper in catalogue.helpers("as_of")]
     helpers += [is_last_of(key) for key in catalogue.distinct_keys()]
-    events = events.filter(as_of.knows()).with_columns(as_of=instant, **in_window)
+    events = events.with_columns(as_of=instant, **in_window)
     events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() * (1 / MICROSECONDS_A_DAY))
-    known = events.with_columns(helpers).select(sorted({"user"} | read))
+    wanted = events.with_columns(helpers).select(sorted({"user"} | read))
     # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.
-    return known.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
+    return wanted.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
 
 
 def _with_values(rows: pl.DataFrame, pairs: pl.DataFrame, *, features: Sequence[Feature]) -> pl.DataFrame:
