@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from userprofile.events.pseudonyms import load_or_make_key, pseudonym
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
@@ -84,27 +85,18 @@ def test_long_names_great_prices_many_categories_and_a_day_without_events(compil
     assert [name for name in tables if nobody_shorter in table(name).write_ndjson()] == ["bronze.events"]
 
 
-def test_a_day_without_events_has_a_row_of_every_user_known_before(features):
-    rows = [row("ann", "view", START), row("ann", "view", START + 3 * DAY)]
-    found, _ = features(rows, "2024-01-03,2024-01-04,2024-01-05")
-    assert found["days_since_view"].round(3).to_list() == [1.625, 2.625, 0.625]
-    assert found["view_count_7d"].to_list() == [1, 1, 2]
+def a_gap():
+    return [row("ann", "view", START), row("ann", "view", START + 3 * DAY)]
 
 
-def test_a_tenth_of_the_rows_late_is_flagged_or_kept_apart_and_known_only_when_it_came(features, table):
+def a_tenth_late():
     rows = [row(f"u{number % 5}", "view", START + number * timedelta(hours=1)) for number in range(90)]
     late = [row("u0", "view", START + number * timedelta(seconds=1), seen=START + 6 * DAY) for number in range(1, 10)]
     too_late = [row("u0", "view", START, seen=START + 40 * DAY)]
-    last = [row("u0", "view", START + 7 * DAY)]
-    found, counts = features([*rows, *late, *too_late, *last], "2024-01-06,2024-01-09")
-    assert (counts["in"], counts["accepted"], counts["quarantined"]) == (101, 100, 1)
-    assert counts["reasons"] == {"too_late": 1}
-    assert table("silver.events")["is_late"].sum() == len(late)
-    per_date = found.group_by("as_of_date").agg(pl.col("view_count_all").sum()).sort("as_of_date")
-    assert per_date["view_count_all"].to_list() == [90, 100]
+    return [*rows, *late, *too_late, row("u0", "view", START + 7 * DAY)]
 
 
-def test_a_clock_that_runs_backwards_changes_nothing(features):
+def two_clocks():
     """Rows of a file in any order of time, and arrivals before their events, on both sides of the date."""
     times = [START + number * timedelta(minutes=37) for number in range(120)]
 
@@ -114,8 +106,35 @@ def test_a_clock_that_runs_backwards_changes_nothing(features):
             for number, at in enumerate(times)
         ]
 
-    log = rows("forwards", timedelta(0)) + rows("backwards", -2 * DAY)[::-1]
-    found, counts = features(log, "2024-01-03")
-    assert (counts["accepted"], counts["quarantined"]) == (240, 0)
-    alike = Counter(map(repr, found.drop("user_id").rows()))
-    assert list(alike.values()) == [2, 2, 2]  # three users, each once by either clock
+    return rows("forwards", timedelta(0)) + rows("backwards", -2 * DAY)[::-1]
+
+
+def test_a_day_without_events_late_rows_and_a_clock_that_runs_backwards(features, table, tmp_path):
+    """Three logs in one, for the time it takes; users are told apart by their pseudonyms."""
+    log = [*a_gap(), *a_tenth_late(), *two_clocks()]
+    found, counts = features(log, "2024-01-03,2024-01-04,2024-01-05,2024-01-06,2024-01-09")
+    key = load_or_make_key(tmp_path / "secrets" / "pseudonym.key")
+
+    def of(*users, days):
+        named = [pseudonym(user, key=key, kind="user") for user in users]
+        dates = [date(2024, 1, day) for day in days]
+        rows = found.filter(pl.col("user_id").is_in(named), pl.col("as_of_date").is_in(dates))
+        return rows.sort("as_of_date")
+
+    # A day without events has a row of every user known before.
+    ann = of("ann", days=(3, 4, 5))
+    assert ann["days_since_view"].round(3).to_list() == [1.625, 2.625, 0.625]
+    assert ann["view_count_7d"].to_list() == [1, 1, 2]
+
+    # Late rows are flagged or kept apart, and known only when they came.
+    assert (counts["in"], counts["accepted"], counts["quarantined"]) == (343, 342, 1)
+    assert counts["reasons"] == {"too_late": 1}
+    assert table("silver.events")["is_late"].sum() == 9
+    late = of(*(f"u{number}" for number in range(5)), days=(6, 9))
+    per_date = late.group_by("as_of_date", maintain_order=True).agg(pl.col("view_count_all").sum())
+    assert per_date["view_count_all"].to_list() == [90, 100]
+
+    # Three users, each once by either clock.
+    clocks = of(*(f"{clock}{number}" for clock in ("forwards", "backwards") for number in range(3)), days=(3,))
+    alike = Counter(map(repr, clocks.drop("user_id").rows()))
+    assert list(alike.values()) == [2, 2, 2]

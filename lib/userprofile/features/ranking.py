@@ -32,8 +32,10 @@ def ranked_values(
     Raises DataGateError where `names` has no word for a code; words themselves need none.
     """
     scores = values.select("user", by, score.cast(pl.Float64).alias("score")).filter(pl.col("score") > 0)
-    ranked = scores.sort("user", "score", by, descending=[False, True, False]).with_columns(USER.set_sorted())
-    strongest = ranked.group_by("user", maintain_order=True).head(top)
+    of_user = scores.with_columns(USER.set_sorted()).group_by("user", maintain_order=True)
+    # Values stand in order, and those of equal scores keep it.
+    by_score = pl.all().sort_by("score", descending=True, maintain_order=True)
+    strongest = of_user.agg(by_score.head(top)).explode(by, "score")
     if shares:
         totals = scores.group_by("user", maintain_order=True).agg(total=pl.col("score").sum())
         strongest = strongest.join(totals, on="user", how="left", maintain_order="left")
