@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from deltalake import WriterProperties, write_deltalake
 
 from userprofile.errors import ConflictError, DataGateError, UsageError
-from userprofile.tables.row_groups import row_groups
+from userprofile.tables.row_groups import read_row_groups, row_groups
 
 # Rows 3, 4, 7, 11, 18 and 29: the example of the Delta protocol's chapter on deletion vectors.
 INLINE_VECTOR = {
@@ -116,3 +117,18 @@ def test_a_missing_version_table_or_file_is_named(tmp_path):
     Path(row_groups(path, 0)[0][0]).unlink()
     with pytest.raises(ConflictError, match="is gone"):
         row_groups(path, 0)
+
+
+def test_row_groups_are_read_in_the_columns_asked_for_and_null_where_a_file_has_none_yet(tmp_path):
+    """Times too, which Spark writes as INT96: microseconds, as everywhere."""
+    noon = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
+    older = pa.table({"value": [1, 2], "at": pa.array([noon, None], pa.timestamp("us", "UTC"))})
+    newer = older.append_column("rating", pa.array([0.5, None]))
+    for name, table in (("older", older), ("newer", newer)):
+        pq.write_table(table, tmp_path / name, use_deprecated_int96_timestamps=True)
+    schema = pa.schema([("rating", pa.float64()), ("at", pa.timestamp("us", "UTC"))])
+    found = read_row_groups([(str(tmp_path / name), 0, 2) for name in ("older", "newer")], schema)
+    assert found.schema == schema
+    assert found.to_pylist() == [
+        {"rating": rating, "at": at} for rating, at in [(None, noon), (None, None), (0.5, noon), (None, None)]
+    ]
