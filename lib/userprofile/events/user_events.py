@@ -12,12 +12,12 @@ from userprofile.columns import ACTION_CODE, CATEGORY_LEVELS
 from userprofile.events.entities import PATH_SEPARATOR
 from userprofile.events.price_bands import price_band
 
+ITEM_WORDS = ("item_id", "category_path", "brand", "colour", "attributes")
+
 _AS_THEY_ARE = (
     "user_id", "event_time", "event_order", "quantity", "price", "amount", "discount", "rating", "sentiment",
     "dwell_seconds",
 )  # fmt: skip
-ITEM_WORDS = ("item_id", "category_path", "brand", "colour", "attributes")
-
 _HASHED = {"order": "order_id", "session": "session_id", "coupon": "coupon_id", "device": "device_id"}
 
 
@@ -87,7 +87,7 @@ class Coding:
 
 
 def _hashed(column: str) -> pl.Expr:
-    """Only good for equality; null stays null."""
+    """Only good for equality, also between tasks: all workers run the same Polars. Null stays null."""
     return pl.when(pl.col(column).is_not_null()).then(pl.col(column).hash().reinterpret(signed=True))
 
 

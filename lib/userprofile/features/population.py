@@ -1,15 +1,13 @@
-"""Numbers about all users that one user's features need: their names, their definitions, and a reference in Polars.
+"""Numbers about all users that one user's features need: their names, and how a user's row gets them.
 
-A job over the whole log may compute them otherwise, as long as these definitions hold. Of users with a purchase in the
-RFM window before the as-of instant (one user, one value):
+Of users with a purchase in the RFM window before the as-of instant (one user, one value: features/rfm.py):
 
-- `rfm_recency_days`: (as_of - time of the last purchase) in days of 86,400 s, as float64
-- `rfm_frequency`: distinct orders among those purchases: distinct `order`, plus distinct `event_time` of those without
-- `rfm_monetary`: sum of their `amount`; users whose amounts are all null are left out
+- `rfm_recency_days`: (as_of - time of the last purchase) in days of 86,400 s
+- `rfm_frequency`: distinct orders among those purchases
+- `rfm_monetary`: sum of their amounts; users whose amounts are all null are left out
 
 and of these values the quantiles of `QUANTILES` by linear interpolation between the closest ranks: `percentile` of
-Spark SQL, `quantile(interpolation="linear")` of Polars, type 7 of Hyndman and Fan (1996). A statistic of no values has
-no row.
+Spark SQL, type 7 of Hyndman and Fan (1996). A statistic of no values has no row.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from userprofile.errors import DataGateError
-from userprofile.schemas.gold import PopulationStatistics
 from userprofile.windows import AsOf
 
 QUANTILES = (0.2, 0.4, 0.6, 0.8)
@@ -67,14 +64,3 @@ def with_statistics_of_values(
         known = about.select(pl.col("key").cast(values.schema[by]).alias(by), pl.col("value").alias(name))
         values = values.join(known, on=by, how="left", maintain_order="left")
     return values
-
-
-def population_statistics(rows: pl.DataFrame) -> pl.DataFrame:
-    """gold.population_statistics out of one row per (user, as-of) with the columns `RFM_STATISTICS`."""
-    values = rows.select("as_of_date", *(pl.col(name).cast(pl.Float64) for name in RFM_STATISTICS)).unpivot(
-        index="as_of_date", variable_name="statistic"
-    )
-    quantiles = [pl.col("value").quantile(q, interpolation="linear").alias(str(q)) for q in QUANTILES]
-    wide = values.group_by("as_of_date", "statistic").agg(quantiles)
-    long = wide.unpivot(index=["as_of_date", "statistic"], variable_name="key").drop_nulls("value")
-    return PopulationStatistics.validate(long.sort("as_of_date", "statistic", "key"), cast=True)
