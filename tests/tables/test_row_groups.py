@@ -120,8 +120,8 @@ def test_a_missing_version_table_or_file_is_named(tmp_path):
 
 
 def test_row_groups_are_read_in_the_columns_asked_for_and_null_where_a_file_has_none_yet(tmp_path):
-    """Times too, which Spark writes as INT96: microseconds, as everywhere."""
-    noon = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
+    """Times too, which Spark writes as INT96: to the microsecond, and beyond what nanoseconds reach."""
+    noon = dt.datetime(2300, 7, 1, 12, 0, 0, 1, tzinfo=dt.UTC)
     older = pa.table({"value": [1, 2], "at": pa.array([noon, None], pa.timestamp("us", "UTC"))})
     newer = older.append_column("rating", pa.array([0.5, None]))
     for name, table in (("older", older), ("newer", newer)):
