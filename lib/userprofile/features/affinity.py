@@ -10,7 +10,7 @@ import polars as pl
 from userprofile.columns import ACTION_CODE, CATEGORY_LEVELS, Action
 from userprofile.errors import UsageError
 from userprofile.features.entries import Feature, Helper
-from userprofile.features.vocabulary import AGE_DAYS, did
+from userprofile.features.vocabulary import DAYS_BEFORE_LAST, did
 from userprofile.schemas.gold import scored
 from userprofile.windows import ALL_HISTORY
 
@@ -82,12 +82,16 @@ def weight(half_life_days: float, action_weights: Mapping[str, float]) -> Helper
 
 
 def faded(half_life_days: float) -> pl.Expr:
-    """2^(-age / half-life) per event, in (0, 1). Raises UsageError for a half-life that cannot be."""
+    """2^(-days before the user's last event / half-life) per event, in (0, 1], for shares alone.
+
+    In shares it is the same as 2^(-age / half-life), but time alone changes no bit of it. Raises UsageError for a
+    half-life that cannot be.
+    """
     if half_life_days <= 0:
         raise UsageError(
             "what fades needs a half-life", expected="half_life_days > 0", received=f"half_life_days {half_life_days}"
         )
-    half_lives = (AGE_DAYS / half_life_days).clip(upper_bound=OLDEST_IN_HALF_LIVES)
+    half_lives = (DAYS_BEFORE_LAST / half_life_days).clip(upper_bound=OLDEST_IN_HALF_LIVES)
     return (-math.log(2.0) * half_lives).exp()
 
 

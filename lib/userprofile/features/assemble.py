@@ -34,16 +34,31 @@ def features_per_user(
     Raises DataGateError where buyers have no statistics to be scored against, or a code has no word.
     """
     schema = user_features_schema(catalogue)
+    of_events = of_events_per_user(events, as_ofs=as_ofs, catalogue=catalogue, statistics=statistics, names=names)
+    dated = [
+        with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
+        for as_of, rows in zip(as_ofs, of_events, strict=True)
+    ]
+    return in_schema(pl.concat(dated).sort("user_id", "as_of_date"), schema) if dated else schema.create_empty()
+
+
+def of_events_per_user(
+    events: pl.DataFrame,
+    *,
+    as_ofs: Sequence[AsOf],
+    catalogue: Catalogue,
+    statistics: pl.DataFrame,
+    names: pl.DataFrame,
+) -> Iterator[pl.DataFrame]:
+    """The same for each date by itself, without the features of the row."""
     numbered = in_time_order(events).with_columns(pl.col("user_id").rle_id().alias("user"))
     whole = _Histories(numbered, catalogue)
-    dated = [
-        _as_of_rows(histories, known, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names)
-        for as_of in as_ofs
-        for histories, known in whole.as_seen(as_of)
-    ]
-    if not dated:
-        return schema.create_empty()
-    return in_schema(pl.concat(dated).sort("user", "as_of_date"), schema)
+    for as_of in as_ofs:
+        parts = [
+            _as_of_rows(histories, known, as_of=as_of, catalogue=catalogue, statistics=statistics, names=names)
+            for histories, known in whole.as_seen(as_of)
+        ]
+        yield pl.concat(parts).sort("user").drop("user")
 
 
 def in_schema(rows: pl.DataFrame, schema: type[dy.Schema]) -> pl.DataFrame:
@@ -112,7 +127,7 @@ def _as_of_rows(
         for feature in of_key:
             if feature.per == "ranking":
                 rows = _with_ranking(rows, pairs, feature=feature, names=names)
-    return _with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
+    return rows
 
 
 def _pairs(
@@ -133,7 +148,11 @@ def _with_helpers(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, re
     helpers = [helper.expr.alias(helper.name) for helper in catalogue.helpers("as_of")]
     helpers += [is_last_of(key) for key in catalogue.distinct_keys()]
     events = events.with_columns(as_of=instant, **in_window)
-    events = events.with_columns(age_days=(pl.col("as_of") - time).to_physical() * (1 / MICROSECONDS_A_DAY))
+    # Products, not divisions: vocabulary.AGE_DAYS says why.
+    events = events.with_columns(
+        age_days=(pl.col("as_of") - time).to_physical() * (1 / MICROSECONDS_A_DAY),
+        days_before_last=(time.max().over("user") - time).to_physical() * (1 / MICROSECONDS_A_DAY),
+    )
     wanted = events.with_columns(helpers).select(sorted({"user"} | read))
     # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.
     return wanted.with_columns(pl.col("user").set_sorted()).collect(engine="in-memory").rechunk()
@@ -156,7 +175,7 @@ def _with_ranking(rows: pl.DataFrame, pairs: pl.DataFrame, *, feature: Feature, 
     return joined.with_columns(pl.col(feature.name).fill_null([]))
 
 
-def _with_row_features(
+def with_row_features(
     rows: pl.DataFrame, *, as_of: AsOf, features: Sequence[Feature], statistics: pl.DataFrame
 ) -> pl.DataFrame:
     """Features of the row one after the other, since one may read another; then without the statistics."""

@@ -12,9 +12,19 @@ import polars as pl
 
 from userprofile.errors import UsageError
 from userprofile.schemas.gold import PerUser
-from userprofile.windows import Window
+from userprofile.windows import ALL_HISTORY, Window
 
 NEVER_NULL = "never null: none is 0"
+
+# What changes a value from one as-of date to the next; each includes those before it.
+Maintained = Literal["event", "window", "time", "row"]
+MAINTAINED: dict[Maintained, str] = {
+    "event": "kept, until an event of the user enters or arrives late",
+    "window": "kept, until an event of the user enters, arrives late or leaves a window",
+    "time": "made anew for each date, out of the events carried of the user",
+    "row": "made anew for each date, out of the row and the population's statistics",
+}
+_OF_TIME = ("as_of", "age_days")
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Helper:
 
     `at="call"`: computed once a call, over all events sorted by user and time, those at or after the as-of instant
     too; it may use `user` (a number), never let a later event decide a feature. `at="as_of"`: computed once an as-of,
-    over the events before it; it may use helpers of the call, `age_days`, and the windows.
+    over the events before it; it may use helpers of the call, `age_days`, `days_before_last`, and the windows.
     """
 
     name: str
@@ -73,6 +83,20 @@ class Feature:
     top: int = 0
     shares: bool = True
 
+    def reads(self) -> set[str]:
+        """Every column that its expressions read, its own helpers too."""
+        parts = (self, *self.helpers, *self.pairs, *self.keys)
+        return {root for part in parts for root in part.expr.meta.root_names()}
+
+    def maintained(self) -> Maintained:
+        """What changes its value, as its expressions tell."""
+        if self.per == "row":
+            return "row"
+        if self.statistics or self.reads().intersection(_OF_TIME):
+            return "time"
+        finite = {name for name in self.reads() if name.startswith("within_")} - {f"within_{ALL_HISTORY.name}"}
+        return "window" if finite else "event"
+
     def value_key(self) -> Key:
         """What it is `by`."""
         return next((key for key in self.keys if key.name == self.by), Key(self.by, pl.col(self.by)))
@@ -115,11 +139,11 @@ class Catalogue:
 
     def reads(self) -> set[str]:
         """Every column of UserEvents that an entry reads; and names that are none of them."""
-        read = {one.by for one in self.of_values()}
-        for entry in self.features:
-            helping = [part.expr for part in (*entry.helpers, *entry.pairs)] + [key.expr for key in entry.keys]
-            read |= {root for expr in (entry.expr, *helping) for root in expr.meta.root_names()}
-        return read
+        return {one.by for one in self.of_values()}.union(*(feature.reads() for feature in self.features))
+
+    def maintained(self, *by: Maintained) -> Catalogue:
+        """The entries that are maintained in one of these ways."""
+        return Catalogue(tuple(feature for feature in self.features if feature.maintained() in by))
 
     def helpers(self, at: Literal["call", "as_of"]) -> list[Helper]:
         """Each once. Raises UsageError when one name stands for two things."""

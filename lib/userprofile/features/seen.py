@@ -67,7 +67,8 @@ def _events(feature: Feature, before: Catalogue, attributes: Sequence[str]) -> p
     for key in feature.keys:
         _checked(key.expr, plain)
     events = _with_helpers(events, [helper for helper in feature.helpers if helper.at == "call"])
-    added: dict[str, pl.DataType] = {"as_of": pl.Datetime("us", "UTC"), "age_days": pl.Float64()}
+    added: dict[str, pl.DataType] = {"as_of": pl.Datetime("us", "UTC")}
+    added |= dict.fromkeys(("age_days", "days_before_last"), pl.Float64())
     added |= {f"within_{window.name}": pl.Boolean() for window in windows}
     events = events.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in added.items())
     events = _with_helpers(events, [helper for helper in feature.helpers if helper.at == "as_of"])

@@ -52,7 +52,9 @@ def user_categories_per_user(
     for as_of in as_ofs:
         # A product, since Polars divides one row by a constant otherwise than several, with other last bits.
         age_days = (pl.lit(as_of.instant) - pl.col("event_time")).to_physical() * (1 / MICROSECONDS_A_DAY)
+        before_last = pl.col("age_days") - pl.col("age_days").min().over("user")
         known = together.filter(as_of.knows()).with_columns(age_days.alias("age_days"))
+        known = known.with_columns(days_before_last=before_last)
         pairs = _pairs(known.with_columns(fading.expr.alias(fading.name)).rechunk(), by=by)
         enough = pairs.filter(pl.col("event_count") >= floor).with_columns(as_of_date=as_of.date)
         dated.append(enough.join(_users(numbered, as_of), on="user", how="left", maintain_order="left"))

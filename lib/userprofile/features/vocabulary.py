@@ -12,6 +12,7 @@ from userprofile.windows import Window
 # Of several rows Polars multiplies by the reciprocal of a constant, of one row it divides: features multiply, so that
 # the last bits of a user do not depend on who else is there.
 AGE_DAYS = pl.col("age_days")  # from the event to as_of, > 0
+DAYS_BEFORE_LAST = pl.col("days_before_last")  # from the event to the user's last known one, >= 0
 BOUGHT = pl.col("action") == ACTION_CODE[Action.PURCHASE]
 
 # What makes purchases one order: the order's number, or the same instant where the log has none.
