@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
-JOBS := run ingest_events refine_events build_features backfill build_training_set audit_features select_features \
+JOBS := run ingest_events refine_events build_features update_features backfill build_training_set audit_features select_features \
 	train_model infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
@@ -15,7 +15,7 @@ each = $(foreach word,$($(1)),--$(2) '$(word)')
 switch = $(if $(filter-out 0,$($(1))),--$(2))
 flags = $(strip $(call one,SOURCE,source) \
 	$(foreach word,$(INPUT),$(foreach file,$(or $(wildcard $(word)),$(word)),--input '$(file)')) \
-	$(call one,AS_OF,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
+	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
@@ -37,6 +37,7 @@ run: ## the whole path: raw log to profiles and the page
 ingest_events: ## raw files to bronze
 refine_events: ## bronze to silver; what is refused goes to quarantine
 build_features: ## silver to features and sequences per user, as of one date or several
+update_features: ## the same as of one DATE, out of an earlier date's and of what came since
 backfill: ## the same as of every day of a span; begun again, it goes on where it stopped
 build_training_set: ## features and labels of several as-of dates
 audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks

@@ -23,7 +23,7 @@ from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
-from userprofile.spark.columnar import USER, RowGroup, rows_of, whole_of
+from userprofile.spark.columnar import USER, RowGroup, dealt, rows_of, whole_of
 from userprofile.tables.row_groups import read_row_groups
 from userprofile.windows import ALL_HISTORY, AsOf
 
@@ -92,10 +92,9 @@ def population(spark: SparkSession, log: Path, *, as_ofs: Sequence[AsOf], partit
     )
     counts = rows_of(
         spark,
-        groups,
+        dealt(groups, partitions),
         lambda some: population_counts(read_counted(some), as_ofs=as_ofs),
         schema=arrow_schema(PopulationCounts),
-        tasks=partitions,
     )
     values = whole_of(
         spark,

@@ -77,7 +77,7 @@ def test_any_sequence_of_updates_gives_the_rows_of_a_rebuild(rebuilt, updated, r
     events = random_log(seed, events=120).with_columns(load=load)
     since = as_of_day(0)
     rows = rebuilt(events.filter(pl.col("load") == 0), since)
-    for number, step in enumerate(steps, start=1):
+    for number in range(1, len(steps) + 1):
         as_of = as_of_day(sum(steps[:number]))
         loaded = events.filter(pl.col("load") <= number)
         rows = updated(loaded.with_columns(is_new=pl.col("load") == number), rows, since, as_of)
@@ -110,9 +110,7 @@ def test_no_event_known_yet_is_no_row(rebuilt, updated, random_log):
 
 
 def test_what_maintains_an_entry_is_told_by_its_expressions():
-    ways = {
-        feature.name: feature.maintained() for feature in CATALOGUE.features
-    }
+    ways = {feature.name: feature.maintained() for feature in CATALOGUE.features}
     assert ways["spend_all"] == "event"
     assert ways["brand_affinity"] == "event", "fading, but alike for all of a user's events"
     assert ways["distinct_items_7d"] == ways["novelty_share_30d"] == "window"

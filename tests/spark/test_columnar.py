@@ -61,7 +61,7 @@ def test_a_log_without_events_has_no_users(spark: SparkSession) -> None:
 
 
 def test_rows_are_those_that_are_read(spark: SparkSession) -> None:
-    rows = rows_of(spark, GROUPS, read, schema=EVENTS, tasks=2).collect()
+    rows = rows_of(spark, dealt(GROUPS, 2), read, schema=EVENTS).collect()
     assert Counter(row["item"] for row in rows) == Counter(range(300))
 
 

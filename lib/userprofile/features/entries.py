@@ -85,8 +85,8 @@ class Feature:
 
     def reads(self) -> set[str]:
         """Every column that its expressions read, its own helpers too."""
-        parts = (self, *self.helpers, *self.pairs, *self.keys)
-        return {root for part in parts for root in part.expr.meta.root_names()}
+        parts = [self.expr, *(part.expr for part in (*self.helpers, *self.pairs)), *(key.expr for key in self.keys)]
+        return {root for part in parts for root in part.meta.root_names()}
 
     def maintained(self) -> Maintained:
         """What changes its value, as its expressions tell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 import polars as pl
@@ -36,7 +36,7 @@ def updated_features(
     ordered = in_time_order(events)
     of_events = catalogue.maintained(*OF_EVENTS)
     rows = []
-    for users, changing in _by_what_changed(ordered, of_events, since=since, as_of=as_of):
+    for users, changing in _by_what_changed(ordered, earlier, of_events, since=since, as_of=as_of):
         theirs = ordered.filter(USER.is_in(users.implode()))
         (made,) = of_events_per_user(theirs, as_ofs=[as_of], catalogue=changing, statistics=statistics, names=names)
         kept = earlier.select("user_id", *(name for name in of_events.names if name not in changing.names))
@@ -47,24 +47,24 @@ def updated_features(
 
 
 def _by_what_changed(
-    events: pl.DataFrame, catalogue: Catalogue, *, since: AsOf, as_of: AsOf
+    events: pl.DataFrame, earlier: pl.DataFrame, catalogue: Catalogue, *, since: AsOf, as_of: AsOf
 ) -> Iterator[tuple[pl.Series, Catalogue]]:
     """Users, and the features that have to be computed of their events."""
     entered = as_of.knows() & (pl.col("is_new") | ~since.knows())
-    left = as_of.knows() & pl.any_horizontal(
-        pl.lit(value=False),
-        *(TIME.is_between(*_edges(window.days, since, as_of), closed="left") for window in catalogue.windows() if window.days),
-    )
+    of_windows = [_between_starts(window.days, since, as_of) for window in catalogue.windows() if window.days]
+    left = as_of.knows() & pl.any_horizontal(pl.lit(value=False), *of_windows)
     changed = events.group_by("user_id", maintain_order=True).agg(
         known=as_of.knows().any(), entered=entered.any(), left=left.any()
     )
-    known = changed.filter("known")
+    is_there = USER.is_in(earlier["user_id"].implode())
+    known = changed.filter("known").with_columns(pl.col("entered") | ~is_there)
     yield known.filter("entered")["user_id"], catalogue
     yield known.filter(~pl.col("entered") & pl.col("left"))["user_id"], catalogue.maintained("window", "time")
     yield known.filter(~pl.col("entered") & ~pl.col("left"))["user_id"], catalogue.maintained("time")
 
 
-def _edges(days: int, since: AsOf, as_of: AsOf) -> Sequence[pl.Expr]:
-    """Where the start of the window lay, and where it lies."""
-    starts = (one.instant - timedelta(days=days) for one in (since, as_of))
-    return [pl.lit(start, dtype=pl.Datetime("us", "UTC")) for start in starts]
+def _between_starts(days: int, since: AsOf, as_of: AsOf) -> pl.Expr:
+    """True for events that were in the window and no longer are."""
+    was, now = (one.instant - timedelta(days=days) for one in (since, as_of))
+    start, end = (pl.lit(edge, dtype=pl.Datetime("us", "UTC")) for edge in (was, now))
+    return (start <= TIME) & (end > TIME)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from functools import partial
 
 import polars as pl
 from pyspark import StorageLevel
 
 from userprofile.errors import DataGateError
-from userprofile.pipelines.coded_log import CodedLog, coded_log
+from userprofile.pipelines.coded_log import Log, coded_log
 from userprofile.pipelines.dates import log_range, scoring_dates
 from userprofile.pipelines.engine import (
     Engine,
+    UserRows,
     category_level,
     feature_catalogue,
     names_of_codes,
@@ -26,6 +26,7 @@ from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf
 
+STEP = "build_features"
 SECTIONS = ["source", "refine_events", "build_features"]
 
 
@@ -38,32 +39,50 @@ def build_features(run: Run) -> list[Step]:
 def features_as_of(run: Run, as_ofs: Sequence[AsOf]) -> list[Step]:
     """The step for each date; those done before with the same inputs and configuration are left as they are."""
     events = run.pinned("silver.events", made_by="refine_events")
-    inputs = [events, *(run.pinned(f"silver.{name}", made_by="refine_events") for name in ("items", "codes"))]
-    work = partial(_build, run, events, {as_of.date: as_of for as_of in as_ofs})
-    dates = [as_of.date for as_of in as_ofs]
-    return run.step_per_date("build_features", work, inputs=inputs, sections=SECTIONS, as_ofs=dates)
+    return step_of_features(run, as_ofs, lambda pending: written_features(run, coded_log(run, events), pending))
 
 
-def _build(run: Run, events: TableVersion, as_of_of: Mapping[date, AsOf], dates: Sequence[date]) -> dict[date, Outcome]:
-    settings, as_ofs = run.config.build_features, [as_of_of[day] for day in dates]
+def step_of_features(
+    run: Run, as_ofs: Sequence[AsOf], work: Callable[[Sequence[AsOf]], dict[date, Outcome]]
+) -> list[Step]:
+    """The one step that makes the features of a date, however `work` makes them of dates not done before."""
+    inputs = [run.pinned(f"silver.{name}", made_by="refine_events") for name in ("events", "items", "codes")]
+    as_of_of = {as_of.date: as_of for as_of in as_ofs}
+
+    def of_dates(dates: Sequence[date]) -> dict[date, Outcome]:
+        return work([as_of_of[day] for day in dates])
+
+    return run.step_per_date(STEP, of_dates, inputs=inputs, sections=SECTIONS, as_ofs=list(as_of_of))
+
+
+def written_features(
+    run: Run,
+    log: Log,
+    as_ofs: Sequence[AsOf],
+    *,
+    started_from: Callable[[Engine], UserRows] = lambda engine: engine,
+    buckets: int = 0,
+) -> dict[date, Outcome]:
+    """Write all tables of the dates. `started_from` may put another function of the same rows in the engine's place;
+    `buckets` as in UserTables."""
+    settings, dates = run.config.build_features, [as_of.date for as_of in as_ofs]
     listed = ", ".join(f"date'{day}'" for day in dates)
     where = f"as_of_date in ({listed})"
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     names = names_of_codes(run)
     level = category_level(names, settings.user_category_level)
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
-    coded = coded_log(run, events)
-    statistics = population_statistics(coded, as_ofs=as_ofs)
+    statistics = population_statistics(log, as_ofs=as_ofs)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
-    tables = UserTables(engine, categories, run.store.root)
-    parts = pl.DataFrame(coded.per_user(tables, bots=True).toArrow())
+    tables = UserTables(started_from(engine), categories, run.store.root, buckets)
+    parts = pl.DataFrame(log.per_user(tables, bots=True).toArrow())
     users = _counts(parts, dates)
     outputs = [
         *(
             run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
             for table, schema in tables.tables().items()
         ),
-        _items(run, coded, as_ofs, statistics=statistics, where=where),
+        _items(run, log, as_ofs, statistics=statistics, where=where),
         run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
     ]
     figures = {"features": len(catalogue.names)}
@@ -79,13 +98,13 @@ def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
     return {day: users[str(day)] for day in dates}
 
 
-def _items(run: Run, coded: CodedLog, as_ofs: Sequence[AsOf], *, statistics: pl.DataFrame, where: str) -> TableVersion:
-    counts = item_counts(coded, as_ofs=as_ofs)
+def _items(run: Run, log: Log, as_ofs: Sequence[AsOf], *, statistics: pl.DataFrame, where: str) -> TableVersion:
+    counts = item_counts(log, as_ofs=as_ofs)
     counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         rows = item_features(
             counts,
-            items=run.spark.createDataFrame(coded.coding.items.to_arrow()),
+            items=run.spark.createDataFrame(log.items.to_arrow()),
             statistics=run.spark.createDataFrame(statistics.to_arrow()),
             prior_strength=run.config.build_features.item_prior_strength,
         )

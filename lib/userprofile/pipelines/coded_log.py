@@ -16,9 +16,13 @@ from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.events import SilverEvents, UserEvents
-from userprofile.spark.columnar import USER, RowGroup, rows_of, whole_of
+from userprofile.spark.columnar import USER, RowGroup, dealt, rows_of, whole_of
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
+
+# All events of a popular item would be too many for one worker: its users are split over as many.
+ITEM_PARTS = 16
+_ITEM_AND_PART = pl.col("item").cast(pl.Int64) * ITEM_PARTS + USER % ITEM_PARTS
 
 
 class OfUsers(Protocol):
@@ -29,6 +33,23 @@ class OfUsers(Protocol):
     def reads(self) -> set[str]: ...
 
     def schema(self) -> type[dy.Schema]: ...
+
+
+class Log(Protocol):
+    """What features are built of: events coded, by the user or by the item."""
+
+    @property
+    def items(self) -> pl.DataFrame: ...
+
+    def counts(
+        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
+    ) -> DataFrame: ...
+
+    def per_user(self, function: OfUsers, *, bots: bool, where: pl.Expr | None = None) -> DataFrame: ...
+
+    def per_item(
+        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
+    ) -> DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,7 @@ class Reading:
 
     def __call__(self, groups: Sequence[RowGroup]) -> pl.DataFrame:
         user = ["user_id"] if self.without else []
-        events = pl.DataFrame(read_row_groups(groups, _silver(*self.coding.reads(self.wanted), *user)))
+        events = pl.DataFrame(read_row_groups(groups, silver_schema(*self.coding.reads(self.wanted), *user)))
         if self.without:
             events = events.filter(~pl.col("user_id").is_in(self.without))
         coded = self.coding(events, self.wanted)
@@ -66,10 +87,15 @@ class CodedLog:
     bots: Sequence[str]  # users, since events taken in before a user was known for a bot carry no flag
     partitions: int  # of about as many events as one worker holds
 
+    @property
+    def items(self) -> pl.DataFrame:
+        """Rows of item_codes."""
+        return self.coding.items
+
     def people(self) -> DataFrame:
         """UserEvents of users who are no bots."""
         reading = Reading(self.coding, self.coding.columns(), self.bots)
-        return rows_of(self.spark, self.groups, reading, schema=reading.schema(), tasks=self.partitions)
+        return rows_of(self.spark, dealt(self.groups, self.partitions), reading, schema=reading.schema())
 
     def counts(
         self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
@@ -78,10 +104,9 @@ class CodedLog:
         reading = Reading(self.coding, reads, self.bots)
         return rows_of(
             self.spark,
-            self.groups,
+            dealt(self.groups, self.partitions),
             lambda groups: function(reading(groups)),
             schema=arrow_schema(schema),
-            tasks=self.partitions,
         )
 
     def per_user(self, function: OfUsers, *, bots: bool, where: pl.Expr | None = None) -> DataFrame:
@@ -90,9 +115,16 @@ class CodedLog:
         Of all users or, without `bots`, of people; of the events `where` something holds, or of all.
         """
         reads = [name for name in self.coding.columns() if name in function.reads()]
-        return self.whole(function, USER, reads, arrow_schema(function.schema()), bots=bots, where=where)
+        return self._whole(function, USER, reads, arrow_schema(function.schema()), bots=bots, where=where)
 
-    def whole(
+    def per_item(
+        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
+    ) -> DataFrame:
+        """What `function` makes of the events with an item of people: an item has up to ITEM_PARTS rows."""
+        has_item = pl.col("item").is_not_null()
+        return self._whole(function, _ITEM_AND_PART, reads, arrow_schema(schema), bots=False, where=has_item)
+
+    def _whole(
         self,
         function: Callable[[pl.DataFrame], pl.DataFrame],
         by: pl.Expr,
@@ -102,7 +134,6 @@ class CodedLog:
         bots: bool,
         where: pl.Expr | None = None,
     ) -> DataFrame:
-        """The same of all events that share `by`, a number made of the columns that are read."""
         reading = Reading(self.coding, reads, () if bots else self.bots, where)
         return whole_of(
             self.spark,
@@ -119,20 +150,27 @@ class CodedLog:
 def coded_log(run: Run, events: TableVersion) -> CodedLog:
     """The log at `events`, coded by the present items."""
     settings = run.config.build_features
-    codes = run.store.small(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    items = run.store.small(run.pinned("silver.items", made_by="refine_events"), SilverItems, *ITEM_WORDS)
-    coded = item_codes(items, codes, attributes=settings.item_attributes)
-    coding = Coding(coded, codes.filter(pl.col("kind") == "channel"), settings.arrival_lag)
     groups = row_groups(run.store.path(events.table), events.version, made_by="refine_events")
     partitions = max(-(-events.rows // settings.events_per_partition), run.spark.sparkContext.defaultParallelism)
-    bots = rows_of(run.spark, groups, _bots, schema=_silver("user_id"), tasks=partitions).distinct().toArrow()
-    return CodedLog(run.spark, groups, coding, bots["user_id"].to_pylist(), partitions)
+    bots = rows_of(run.spark, dealt(groups, partitions), _bots, schema=silver_schema("user_id")).distinct().toArrow()
+    return CodedLog(run.spark, groups, coding_of(run), bots["user_id"].to_pylist(), partitions)
+
+
+def coding_of(run: Run, *, items: TableVersion | None = None, codes: TableVersion | None = None) -> Coding:
+    """By these versions of silver.items and silver.codes, else by the present ones."""
+    settings = run.config.build_features
+    codes = codes or run.pinned("silver.codes", made_by="refine_events")
+    items = items or run.pinned("silver.items", made_by="refine_events")
+    words = run.store.small(codes, SilverCodes)
+    coded = item_codes(run.store.small(items, SilverItems, *ITEM_WORDS), words, attributes=settings.item_attributes)
+    return Coding(coded, words.filter(pl.col("kind") == "channel"), settings.arrival_lag)
 
 
 def _bots(groups: Sequence[RowGroup]) -> pl.DataFrame:
-    flagged = pl.DataFrame(read_row_groups(groups, _silver("user_id", "is_bot"))).filter("is_bot")
+    flagged = pl.DataFrame(read_row_groups(groups, silver_schema("user_id", "is_bot"))).filter("is_bot")
     return flagged.select("user_id").unique()
 
 
-def _silver(*names: str) -> pa.Schema:
+def silver_schema(*names: str) -> pa.Schema:
+    """These columns of silver.events, in the table's order."""
     return pa.schema([field for field in arrow_schema(SilverEvents) if field.name in names])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import dataframely as dy
 import polars as pl
@@ -24,6 +25,23 @@ from userprofile.schemas.gold import Labels, UserSequences
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
 KEY = ["user_id", "as_of_date"]
+
+
+class UserRows(Protocol):
+    """A pure function of whole users that makes a row of features and sequences per user and as-of date."""
+
+    @property
+    def as_ofs(self) -> Sequence[AsOf]: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def names(self) -> pl.DataFrame: ...
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame: ...
+
+    def reads(self) -> set[str]: ...
 
 
 @dataclass(frozen=True)

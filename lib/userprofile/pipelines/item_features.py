@@ -14,15 +14,10 @@ from userprofile.columns import Action
 from userprofile.features import items as of_items
 from userprofile.features.funnel import STEPS
 from userprofile.features.items import RATING_UNITS, TREND_WINDOWS, WINDOWS, count_of, liked_in
-from userprofile.pipelines.coded_log import CodedLog
-from userprofile.schemas.arrow import arrow_schema
+from userprofile.pipelines.coded_log import Log
 from userprofile.schemas.gold import ItemFeatures
-from userprofile.spark.columnar import USER
 from userprofile.windows import ALL_HISTORY, AsOf, Window
 
-# All events of a popular item would be too many for one worker: its users are split over as many.
-PARTS = 16
-ITEM_AND_PART = pl.col("item").cast(pl.Int64) * PARTS + USER % PARTS
 # An instant in microseconds and a price side by side in one number: the greatest holds the latest price.
 _ABOVE_ANY_PRICE = Decimal(10) ** 19
 
@@ -34,20 +29,13 @@ RATES: dict[str, tuple[Action, Action, Window]] = {
 }
 
 
-def item_counts(log: CodedLog, *, as_ofs: Sequence[AsOf]) -> DataFrame:
+def item_counts(log: Log, *, as_ofs: Sequence[AsOf]) -> DataFrame:
     """features.items.counts_per_item of all people: one row per item code and date.
 
     item_features reads the rows twice, so persist them.
     """
-    counted = log.whole(
-        partial(counts_of_part, as_ofs=as_ofs),
-        ITEM_AND_PART,
-        ["user_id", *of_items.READ],
-        arrow_schema(of_items.item_counts_schema()),
-        bots=False,
-        where=pl.col("item").is_not_null(),
-    )
-    return added_up(counted)
+    counts = partial(counts_of_part, as_ofs=as_ofs)
+    return added_up(log.per_item(counts, of_items.item_counts_schema(), reads=["user_id", *of_items.READ]))
 
 
 def counts_of_part(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:

@@ -18,12 +18,12 @@ from userprofile.features.population_counts import (
     population_counts,
 )
 from userprofile.features.vocabulary import BOUGHT
-from userprofile.pipelines.coded_log import CodedLog
+from userprofile.pipelines.coded_log import Log
 from userprofile.schemas.gold import PopulationStatistics
 from userprofile.windows import AsOf
 
 
-def population_statistics(log: CodedLog, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
+def population_statistics(log: Log, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
     """gold.population_statistics of the people of the log: one pass that only counts, and one over whole buyers."""
     counts = log.counts(partial(population_counts, as_ofs=as_ofs), PopulationCounts, reads=COUNTED)
     buyers = log.per_user(BuyersValues(as_ofs), bots=False, where=BOUGHT)

@@ -12,10 +12,12 @@ import polars as pl
 
 from userprofile.features.catalogue import user_features_schema
 from userprofile.features.user_categories import READ, user_categories_per_user
-from userprofile.pipelines.engine import Engine
+from userprofile.pipelines.engine import UserRows
+from userprofile.pipelines.updating import bucket_label
 from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.gold import UserCategoryFeatures, UserSequences
 from userprofile.schemas.ops import WrittenParts
+from userprofile.spark.columnar import USER
 from userprofile.windows import in_time_order
 
 DATE = "as_of_date"
@@ -35,9 +37,10 @@ class Categories:
 class UserTables:
     """The function of whole users that leaves files of the tables below `root`."""
 
-    engine: Engine
+    engine: UserRows
     categories: Categories
     root: str
+    buckets: int = 0  # that events are dealt to; then names of files say whose rows they hold
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> WrittenParts: a file per table and as-of date with rows."""
@@ -47,8 +50,11 @@ class UserTables:
             ordered, as_ofs=self.engine.as_ofs, names=self.engine.names, **vars(self.categories)
         )
         rows = {FEATURES: of_users, SEQUENCES: of_users, CATEGORIES: of_categories}
+        label = ""
+        if self.buckets:
+            label = bucket_label(events.head(1).select(USER % self.buckets).item(), self.buckets)
         return pl.concat(
-            written_parts(rows[table], schema, root=self.root, table=table, partition=DATE)
+            written_parts(rows[table], schema, root=self.root, table=table, partition=DATE, label=label)
             for table, schema in self.tables().items()
         )
 

@@ -38,10 +38,11 @@ class WritingParts:
 
 
 def written_parts(
-    rows: pl.DataFrame, schema: type[dy.Schema], *, root: str, table: str, partition: str
+    rows: pl.DataFrame, schema: type[dy.Schema], *, root: str, table: str, partition: str, label: str = ""
 ) -> pl.DataFrame:
     """Write the columns of `schema` below `root`, a store's; WrittenParts, for Store.replace_parts to take in.
 
+    Names of files begin with the label.
     Values are cast to the declared types; raises UserprofileError where that loses something.
     """
     columns = arrow_schema(schema)
@@ -49,7 +50,13 @@ def written_parts(
     of_values = rows.select(partition, *columns.names).partition_by(partition, as_dict=True, include_key=False)
     parts = [
         write_part(
-            declared_batches(some, columns), columns, root=root, table=table, partition=partition, value=str(value)
+            declared_batches(some, columns),
+            columns,
+            root=root,
+            table=table,
+            partition=partition,
+            value=str(value),
+            label=label,
         )
         for (value,), some in of_values.items()
     ]

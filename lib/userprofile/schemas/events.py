@@ -75,11 +75,10 @@ class QuarantineEvents(dy.Schema):
     raw = raw_row()
 
 
-class UserEvents(dy.Schema):
-    """What reaches a per-user function: whole users, codes instead of words (silver.codes has the words).
+class CodedEvents(dy.Schema):
+    """What is coded of events themselves: codes instead of words (silver.codes has the words). Not a table.
 
-    `order`, `session`, `coupon` and `device` are 64-bit hashes, only good for equality. Further columns are codes of
-    item attributes, `attribute_<name>`, as configured. Not a table.
+    `order`, `session`, `coupon` and `device` are 64-bit hashes, only good for equality.
     """
 
     user_id = dy.String(nullable=False)
@@ -88,11 +87,6 @@ class UserEvents(dy.Schema):
     event_order = dy.Int64(nullable=False)
     action = dy.Int8(nullable=False)  # columns.ACTION_CODE
     item = dy.Int32(nullable=True)
-    category_1 = dy.Int32(nullable=True)
-    category_2 = dy.Int32(nullable=True)
-    category_3 = dy.Int32(nullable=True)
-    brand = dy.Int32(nullable=True)
-    colour = dy.Int32(nullable=True)
     quantity = dy.Int64(nullable=True)
     price = dy.Int64(nullable=True)  # of one unit
     price_band = dy.Int8(nullable=True)  # events/price_bands.py
@@ -107,3 +101,27 @@ class UserEvents(dy.Schema):
     rating = dy.Float64(nullable=True)
     sentiment = dy.Float64(nullable=True)
     dwell_seconds = dy.Float64(nullable=True)
+
+
+class UserEvents(CodedEvents):
+    """What reaches a per-user function: whole users, with codes of what their items are. Not a table.
+
+    Further columns are codes of item attributes, `attribute_<name>`, as configured.
+    """
+
+    category_1 = dy.Int32(nullable=True)
+    category_2 = dy.Int32(nullable=True)
+    category_3 = dy.Int32(nullable=True)
+    brand = dy.Int32(nullable=True)
+    colour = dy.Int32(nullable=True)
+
+
+class SilverUserEvents(CodedEvents):
+    """silver.user_events: silver.events as codes, whole users together: what update_features carries from day to day.
+
+    What items are is looked up when it is read, as it is then.
+    """
+
+    bucket = dy.Int32(nullable=False)  # all users whose pseudonyms leave it as the remainder: spark/columnar.py
+    is_bot = dy.Bool(nullable=False)
+    loaded = dy.Int64(nullable=False)  # the version of silver.events that it was read from

@@ -26,9 +26,8 @@ _PLACE = "place"
 USER = pl.col("user_id").str.head(8).str.to_integer(base=16, dtype=pl.Int64)
 
 
-def rows_of(spark: SparkSession, groups: Sequence[RowGroup], read: Read, *, schema: pa.Schema, tasks: int) -> DataFrame:
-    """What `read` makes of the row groups, in the columns of `schema`, dealt to about as many `tasks`."""
-    work = dealt(groups, tasks)
+def rows_of(spark: SparkSession, work: Sequence[Sequence[RowGroup]], read: Read, *, schema: pa.Schema) -> DataFrame:
+    """What `read` makes of the row groups of each task, in the columns of `schema`."""
 
     def rows_of_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for mine in _work_of(batches, work):
@@ -87,7 +86,7 @@ def _tasks(spark: SparkSession, count: int) -> DataFrame:
     return spark.range(0, count, 1, max(count, 1))
 
 
-def _work_of(batches: Iterable[pa.RecordBatch], work: list[list[RowGroup]]) -> Iterator[list[RowGroup]]:
+def _work_of(batches: Iterable[pa.RecordBatch], work: Sequence[Sequence[RowGroup]]) -> Iterator[Sequence[RowGroup]]:
     return (work[number] for batch in batches for number in batch.column(0).to_pylist())
 
 

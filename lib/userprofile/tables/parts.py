@@ -20,14 +20,21 @@ _ROWS_PER_GROUP = 20_000
 
 
 def write_part(
-    rows: Iterable[pa.RecordBatch], schema: pa.Schema, *, root: str, table: str, partition: str, value: str
+    rows: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    root: str,
+    table: str,
+    partition: str,
+    value: str,
+    label: str = "",
 ) -> dict[str, Any]:
     """Write rows of one value of the partition column, without that column, to a new file; its row of WrittenParts.
 
-    `root` is a store's, and must be there if it is a folder. A file that no commit takes in, as of a task that Spark
-    did again, is no part of the table; Delta's vacuum removes it.
+    The file's name begins with the label. `root` is a store's, and must be there if it is a folder. A file that no
+    commit takes in, as of a task that Spark did again, is no part of the table; Delta's vacuum removes it.
     """
-    path = f"{partition}={value}/part-{uuid4()}.parquet"
+    path = f"{partition}={value}/part-{label}{uuid4()}.parquet"
     written = pa.Table.from_batches(rows, schema)
     files = PyFileSystem(DeltaStorageHandler(root))
     whole_path = f"{table.replace('.', '/')}/{path}"

@@ -46,6 +46,15 @@ def row_groups(
         ]
 
 
+def by_partition(groups: Iterable[tuple[str, int, int]], column: str) -> dict[str, list[tuple[str, int, int]]]:
+    """The row groups of each value of the partition column, as their files' paths tell it."""
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for group in groups:
+        value = group[0].rsplit(f"/{column}=", 1)[1].split("/", 1)[0]
+        found.setdefault(unquote(value), []).append(group)
+    return found
+
+
 def read_row_groups(groups: Iterable[tuple[str, int, int]], schema: pa.Schema) -> pa.Table:
     """The columns of `schema`, of at least one row group; null where an older file has no such column yet."""
     return pa.concat_tables(_read(file, place, schema) for file, place, _ in groups)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import dataframely as dy
 import deltalake
@@ -122,19 +122,25 @@ class Store:
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
 
     def replace_parts(
-        self, parts: pl.DataFrame, table: str, schema: type[dy.Schema], *, partition: str, values: Sequence[str] = ()
+        self,
+        parts: pl.DataFrame,
+        table: str,
+        schema: type[dy.Schema],
+        *,
+        partition: str,
+        values: Sequence[str] = (),
+        keep: bool = False,
     ) -> TableVersion:
         """Put the files of WrittenParts that are this table's in the place of all rows, or of those of the partition's
-        `values`, in one commit.
+        `values`, or of none where it is to `keep` all, in one commit.
         """
         mine = parts.filter(pl.col("table") == table)
         replaced = [(partition, "in", list(values))] if values else None
         with self._without_spark(table, schema, partition) as log:
             require_partition(log.metadata().partition_columns, partition, table)
             added, commit = add_actions(mine, partition), self._commit([])
-            log.create_write_transaction(
-                added, "overwrite", log.schema(), partition, replaced, commit_properties=commit
-            )
+            mode: Literal["append", "overwrite"] = "append" if keep else "overwrite"
+            log.create_write_transaction(added, mode, log.schema(), partition, replaced, commit_properties=commit)
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), sum(mine["rows"]))
 
     @contextmanager

@@ -1,0 +1,82 @@
+"""gold's features as of a date out of those of the latest date before it, the events carried, and the files since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from userprofile.config.load import config_version
+from userprofile.pipelines.build_features import SECTIONS, STEP, step_of_features, written_features
+from userprofile.pipelines.coded_log import coding_of
+from userprofile.pipelines.dates import log_range, scoring_date
+from userprofile.pipelines.dealt_log import dealt_log
+from userprofile.pipelines.engine import Engine, UserRows
+from userprofile.pipelines.ledger import code_version, runs
+from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.updating import Earlier, Updating, groups_by_bucket
+from userprofile.pipelines.user_events import deal_events
+from userprofile.pipelines.user_tables import DATE, FEATURES
+from userprofile.tables.row_groups import row_groups
+from userprofile.tables.store import TableVersion
+from userprofile.windows import AsOf
+
+
+def update_features(run: Run) -> list[Step]:
+    """The step of build_features for one date, done without reading files of silver.events that were read before."""
+    events = run.pinned("silver.events", made_by="refine_events")
+    as_of = scoring_date(run, log_range(run, events))
+    dealt = deal_events(run, events)
+    return step_of_features(run, [as_of], partial(_update, run, dealt))
+
+
+def _update(run: Run, dealt: Step, as_ofs: Sequence[AsOf]) -> dict[date, Outcome]:
+    log, buckets = dealt_log(run, dealt), dealt.outcome.metrics["buckets"]
+    (as_of,) = as_ofs
+    earlier = _earlier(run, as_of, buckets, log.items)
+    since = str(earlier.as_of.date) if earlier else "nothing: every user is computed anew"
+    run.say(f"update_features: starts from {since}")
+
+    def started_from(engine: Engine) -> UserRows:
+        return Updating(engine, earlier) if earlier else engine
+
+    outcomes = written_features(run, log, as_ofs, started_from=started_from, buckets=buckets)
+    return {
+        day: Outcome(outcome.outputs, {**outcome.metrics, "updated_from": str(earlier.as_of.date) if earlier else ""})
+        for day, outcome in outcomes.items()
+    }
+
+
+def _earlier(run: Run, as_of: AsOf, buckets: int, items: pl.DataFrame) -> Earlier | None:
+    """The latest date before it, where its rows were made of the same items, by the same code and configuration, and
+    lie in files of the same buckets."""
+    row = None if run.force else _latest_before(run, as_of.date)
+    if row is None:
+        return None
+    inputs = {pinned["table"]: TableVersion(**pinned) for pinned in row["inputs"]}
+    features = next(TableVersion(**pinned) for pinned in row["outputs"] if pinned["table"] == FEATURES)
+    day = {DATE: str(row["as_of_date"])}
+    groups = groups_by_bucket(row_groups(run.store.path(FEATURES), features.version, partition=day), buckets)
+    if groups is None or not _are_the_same(run, inputs, items):
+        return None
+    since = AsOf.at(row["as_of_date"], run.config.source.timezone)
+    return Earlier(since, inputs["silver.events"].version, groups, buckets)
+
+
+def _latest_before(run: Run, day: date) -> dict[str, Any] | None:
+    done = runs(run.store).filter(pl.col("step") == STEP, pl.col("as_of_date") < day)
+    made_by = {"config_version": config_version(run.config, *SECTIONS), "code_version": code_version()}
+    # What was done last for a date stands; of these dates the latest.
+    for row in done.unique("as_of_date", keep="last", maintain_order=True).sort("as_of_date").tail(1).to_dicts():
+        if all(row[name] == value for name, value in made_by.items()):
+            return row
+    return None
+
+
+def _are_the_same(run: Run, inputs: dict[str, TableVersion], items: pl.DataFrame) -> bool:
+    """Whether every item known then is still what it was."""
+    then = coding_of(run, items=inputs["silver.items"], codes=inputs["silver.codes"]).items
+    return then.join(items, on=items.columns, how="anti", nulls_equal=True).is_empty()

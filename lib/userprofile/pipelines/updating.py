@@ -1,0 +1,104 @@
+"""The function of whole users that starts from their rows of an earlier date instead of from nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from userprofile.features.catalogue import user_features_schema
+from userprofile.features.entries import Catalogue
+from userprofile.features.sequences import sequences_per_user
+from userprofile.features.update import updated_features
+from userprofile.pipelines.engine import KEY, Engine
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.spark.columnar import USER, RowGroup
+from userprofile.tables.row_groups import read_row_groups
+from userprofile.windows import AsOf, in_time_order
+
+_BUCKET = re.compile(r"/part-(\d+)of(\d+)-")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """gold.user_features as of an earlier date, in files of the buckets that events are dealt to."""
+
+    as_of: AsOf
+    loaded: int  # the version of silver.events that it was made of
+    groups: Mapping[int, Sequence[RowGroup]]  # by bucket
+    buckets: int
+
+
+def bucket_label(bucket: int, buckets: int) -> str:
+    """How the name of a file says whose rows it holds."""
+    return f"{bucket:05}of{buckets:05}-"
+
+
+def groups_by_bucket(groups: Sequence[RowGroup], buckets: int) -> dict[int, list[RowGroup]] | None:
+    """None where a file does not hold users of one of so many buckets, as those of build_features do not."""
+    found: dict[int, list[RowGroup]] = {}
+    for group in groups:
+        named = _BUCKET.search(group[0])
+        if named is None or int(named[2]) != buckets:
+            return None
+        found.setdefault(int(named[1]), []).append(group)
+    return found
+
+
+@dataclass(frozen=True)
+class Updating:
+    """Engine of one date whose features are brought from an earlier one's. UserEvents come with `loaded`."""
+
+    engine: Engine
+    earlier: Earlier
+
+    @property
+    def as_ofs(self) -> Sequence[AsOf]:
+        """The one date."""
+        return self.engine.as_ofs
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Of the engine."""
+        return self.engine.catalogue
+
+    @property
+    def names(self) -> pl.DataFrame:
+        """Of the engine."""
+        return self.engine.names
+
+    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
+        """UserEvents of a bucket's users -> one row per user, as the engine makes them."""
+        ordered = in_time_order(events).with_columns(is_new=pl.col("loaded") > self.earlier.loaded)
+        (as_of,) = self.as_ofs
+        rows = updated_features(
+            ordered,
+            self._earlier_rows(ordered),
+            since=self.earlier.as_of,
+            as_of=as_of,
+            catalogue=self.catalogue,
+            statistics=self.engine.statistics,
+            names=self.names,
+        )
+        return rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.engine.sequence_length), on=KEY)
+
+    def reads(self) -> set[str]:
+        """The columns of events that are needed."""
+        return self.engine.reads() | {"loaded"}
+
+    def schema(self) -> type[dy.Schema]:
+        """The columns of all that is computed."""
+        return self.engine.schema()
+
+    def _earlier_rows(self, events: pl.DataFrame) -> pl.DataFrame:
+        rows = user_features_schema(self.catalogue)
+        bucket = events.head(1).select(USER % self.earlier.buckets).item()
+        groups = self.earlier.groups.get(bucket, ())
+        if not groups:
+            return rows.create_empty()
+        fields = pa.schema([field for field in arrow_schema(rows) if field.name != "as_of_date"])
+        return pl.DataFrame(read_row_groups(groups, fields)).with_columns(as_of_date=pl.lit(self.earlier.as_of.date))
