@@ -39,6 +39,7 @@ SMALL_FORMS = {
     "make run AS_OF=2017-11-01": f"make run {SHOP} AS_OF=2024-01-25",  # too early to learn from, which is quick
     "make build_features AS_OF=2017-12-01,2017-11-01": f"make build_features {SHOP} AS_OF=2024-02-10,2024-02-20",
     "make backfill FROM=2017-11-01 TO=2017-11-08": f"make backfill {SHOP} FROM=2024-02-19 TO=2024-02-20",
+    "make update_features DATE=2017-12-02": f"make update_features {SHOP} DATE=2024-02-21",
     "make run MASTER=spark://127.0.0.1:7077": f"make run {CLUSTER_SHOP} MASTER=spark://127.0.0.1:{{port}}",
     "MASTER=spark://127.0.0.1:7077 jobs/launchers/submit.sh build_report --source complete_journey": (
         "MASTER=spark://127.0.0.1:{port} jobs/launchers/submit.sh build_report"

@@ -22,6 +22,7 @@ def test_a_row_says_what_the_entry_says():
         "unit": "events",
         "null": "never null: none is 0",
         "formula": "view events in the 30 days before as_of",
+        "maintained": "kept, until an event of the user enters, arrives late or leaves a window",
         "source": "",
     }
 

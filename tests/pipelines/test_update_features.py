@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from polars.testing import assert_frame_equal
 
 from userprofile.pipelines.build_features import build_features
@@ -43,31 +43,61 @@ def load(job, log, header):
 
 
 @pytest.fixture
-def update(job, gold, refined):
-    """Updates to a date; the metrics of its step. What it left is compared with a rebuild."""
+def update(job, refined):
+    """Updates to a date; the metrics of its steps."""
 
-    def run(day: str) -> dict:
-        ended = job("update_features", update_features, "--source", refined, "--as-of", day, "--verbose")
+    def run(day: str, *more: str) -> dict:
+        ended = job("update_features", update_features, "--source", refined, "--as-of", day, *more)
         assert ended.code == 0, ended.errors
-        updated = gold(day)
-        job("build_features", build_features, "--source", refined, "--as-of", day, "--force")
-        for name, rows in gold(day).items():
-            assert rows.height or name == "user_category_features"  # this shop has no categories
-            assert_frame_equal(updated[name], rows, check_exact=True)
-        # The rebuild's files are not those of buckets: leave what an update leaves.
-        job("update_features", update_features, "--source", refined, "--as-of", day, "--force")
         return ended.result["metrics"]
 
     return run
 
 
+@pytest.fixture
+def require_a_rebuilds(job, gold, refined):
+    """Compares the rows of a date with those that a rebuild puts in their place, to the last bit."""
+
+    def check(day: str) -> None:
+        updated = gold(day)
+        ended = job("build_features", build_features, "--source", refined, "--as-of", day, "--force")
+        assert ended.code == 0, ended.errors
+        for name, rows in gold(day).items():
+            assert rows.height or name == "user_category_features", "this shop has no categories"
+            assert_frame_equal(updated[name], rows, check_exact=True)
+
+    return check
+
+
 @pytest.mark.slow
-def test_any_day_equals_a_rebuild(update, load, refined):
-    assert update("2024-01-20")["build_features"]["updated_from"] == ""
-    assert update("2024-01-21")["build_features"]["updated_from"] == "2024-01-20"
+def test_days_one_after_the_other_equal_a_rebuild(update, load, require_a_rebuilds, job, refined):
+    """A day skipped, a file of a new day, a file with a late event, and the same day again."""
+    first = update("2024-01-20")
+    assert first["build_features"]["updated_from"] == ""
+    assert first["deal_events"]["new_events"] == 3
     load(refined, "later.csv", LATER)
     later = update("2024-01-22")
-    assert later["build_features"]["updated_from"] == "2024-01-21"
-    assert later["build_features"]["users"] == 3
+    assert (later["build_features"]["updated_from"], later["build_features"]["users"]) == ("2024-01-20", 3)
+    assert (later["deal_events"]["new_events"], later["deal_events"]["events"]) == (2, 5)
     load(refined, "late.csv", LATE)
-    assert update("2024-01-22")["build_features"]["updated_from"] == "2024-01-21"
+    assert update("2024-01-22")["build_features"]["updated_from"] == "2024-01-20"
+    again = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-22")
+    assert "build_features: done before" in again.printed
+    require_a_rebuilds("2024-01-22")
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_left_is_not_counted_twice(update, load, require_a_rebuilds, refined, tmp_path):
+    """Its commit stands, and no run is on record for it: the events are dealt anew."""
+    update("2024-01-20")
+    carried = tmp_path / "warehouse" / "my_shop" / "silver" / "user_events"
+    write_deltalake(carried, DeltaTable(carried).to_pyarrow_table(), mode="append")
+    load(refined, "later.csv", LATER)
+    assert update("2024-01-22")["deal_events"]["new_events"] == 5
+    require_a_rebuilds("2024-01-22")
+
+
+@pytest.mark.slow
+def test_rows_of_another_configuration_are_no_start(update, job, refined):
+    update("2024-01-20")
+    assert update("2024-01-21", "--set", "build_features.affinity_top=3")["build_features"]["updated_from"] == ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from userprofile.features.entries import Catalogue
+from userprofile.features.entries import MAINTAINED, Catalogue
 
-HEADINGS = ("name", "family", "window", "type", "unit", "null", "formula", "source")
+HEADINGS = ("name", "family", "window", "type", "unit", "null", "formula", "maintained", "source")
 
 
 def catalogue_table(catalogue: Catalogue) -> list[dict[str, str]]:
@@ -20,6 +20,7 @@ def catalogue_table(catalogue: Catalogue) -> list[dict[str, str]]:
             "unit": feature.unit,
             "null": feature.null,
             "formula": feature.says,
+            "maintained": MAINTAINED[feature.maintained()],
             "source": feature.source,
         }
         for feature in catalogue.features

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -57,13 +59,14 @@ def by_partition(groups: Iterable[tuple[str, int, int]], column: str) -> dict[st
 
 def read_row_groups(groups: Iterable[tuple[str, int, int]], schema: pa.Schema) -> pa.Table:
     """The columns of `schema`, of at least one row group; null where an older file has no such column yet."""
-    return pa.concat_tables(_read(file, place, schema) for file, place, _ in groups)
+    of_files = groupby(groups, key=itemgetter(0))
+    return pa.concat_tables(_read(file, [place for _, place, _ in some], schema) for file, some in of_files)
 
 
-def _read(file: str, place: int, schema: pa.Schema) -> pa.Table:
+def _read(file: str, places: list[int], schema: pa.Schema) -> pa.Table:
     with pq.ParquetFile(file, coerce_int96_timestamp_unit="us") as parquet:
         there = [name for name in schema.names if name in parquet.schema_arrow.names]
-        rows = parquet.read_row_group(place, columns=there)
+        rows = parquet.read_row_groups(places, columns=there)
     columns = [rows[field.name] if field.name in there else pa.nulls(rows.num_rows, field.type) for field in schema]
     return pa.table(columns, schema.names).cast(schema)
 
