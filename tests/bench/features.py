@@ -2,7 +2,7 @@
 
 The log is that of features_log.py, 50 events a user. All engines write Parquet; what they wrote is compared value by
 value before any ratio counts. A round runs everything once; figures are medians over rounds, of ratios within a round.
-SMALL=1: a tenth of the log, one round. Not measured, since the library does not have them yet: daily updates.
+Daily updates are measured by the real jobs, on tables of a quarter of the log. SMALL=1: a tenth of all, one round.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from statistics import median
 import features_job as job
 from features_compare import require_same
 from features_cost import Cost, keep_cost
+from features_daily import Taken as Days
+from features_daily import daily_rounds
 from features_log import Log
 from features_memory import DRIVER, JVM, WORKER
 from features_runs import BUILD, CORES, Taken, result, say, size_run, speed_round
@@ -29,6 +31,9 @@ COMMAND = "make bench-features SMALL=1" if is_small() else "make bench-features"
 SKEWED = Log(EVENTS, EVENTS // EVENTS_PER_USER, of_one_user=EVENTS // 4)
 # As many events a user as in the cost model: 10 billion of 500 million users.
 SPARSE = Log(EVENTS, EVENTS // 20)
+
+# A quarter, since tables of codes and words take long to write; as many users, and as many events a day.
+DAILY = {days: Log(EVENTS // 4 * days // 180, EVENTS // 4 // EVENTS_PER_USER, days=days) for days in (90, 180, 720)}
 
 Seconds = list[dict[str, float]]
 Sizes = list[dict[Log, Taken]]
@@ -48,8 +53,11 @@ def main() -> int:
         runs = (*logs, SKEWED, SPARSE)
         sizes.append({log: size_run(log, events_per_partition=EVENTS_PER_PARTITION) for log in runs})
     shutil.rmtree(BUILD / "results")
+    say(f"daily updates, {ROUNDS} days of each log: {', '.join(map(str, DAILY))} days ...")
+    daily = {days: daily_rounds(log, days=ROUNDS, rebuild=days == 180) for days, log in DAILY.items()}
     cost = Cost.of([taken[SPARSE] for taken in sizes], SPARSE, cores=CORES)
     measures = [*of_speed(speeds), *of_sizes(sizes, logs), *of_skew(sizes, logs[1]), *of_memory(sizes, logs[1])]
+    measures += of_days(daily)
     measures += [Measure(name, value, unit, command=COMMAND) for name, value, unit in cost.figures()]
     if not is_small():
         keep_cost(cost)
@@ -113,6 +121,17 @@ def of_memory(rounds: Sizes, log: Log) -> Iterator[Measure]:
     for kind in (WORKER, JVM, DRIVER):
         value = median(taken[log].mebibytes[kind] for taken in rounds)
         yield Measure(f"peak memory, {kind}, {in_millions(log.events)}", value, "MiB", command=COMMAND)
+
+
+def of_days(rounds: dict[int, list[Days]]) -> Iterator[Measure]:
+    """A day's update against a rebuild of the same date, and against that of a shorter history."""
+    against_rebuild = median(taken.update / taken.rebuild for taken in rounds[180] if taken.rebuild)
+    yield Measure("daily update / rebuild, 180 days", against_rebuild, "times", "<= 0.25", "<= 0.10", COMMAND)
+    seconds = {days: median(taken.update for taken in some) for days, some in rounds.items()}
+    growth = seconds[720] / seconds[90]
+    yield Measure("daily update, 720 days of history / 90 days", growth, "times", "<= 1.1", "<= 1.0", COMMAND)
+    for days, value in seconds.items():
+        yield Measure(f"daily update, {in_millions(DAILY[days].events)} of {days} days", value, "s", command=COMMAND)
 
 
 def in_millions(count: int, what: str = "events") -> str:

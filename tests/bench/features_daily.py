@@ -21,6 +21,7 @@ from features_log import FIRST_DAY, Log, drawn
 from features_runs import BUILD, DRIVER_MEMORY, say
 from measure import CHECKOUT
 from polars.testing import assert_frame_equal
+from pyspark.sql import SparkSession
 
 from userprofile.columns import ACTIONS
 from userprofile.pipelines.build_features import build_features
@@ -76,6 +77,8 @@ def daily_rounds(log: Log, *, days: int, rebuild: bool) -> list[Taken]:
             require_equal(updated / "bench" / "gold", rebuilt / "bench" / "gold", as_of)
         taken.append(Taken(update, seconds))
     shutil.rmtree(folder)
+    if session := SparkSession.getActiveSession():
+        session.stop()
     return taken
 
 

@@ -88,6 +88,13 @@ class _Histories:
         )
         return shared.collect(engine="in-memory")
 
+    def last_times(self, known: pl.Expr) -> pl.Series:
+        """Of each user's last known event, in the place of the user's number; null elsewhere."""
+        times = self.events.filter(known).group_by("user", maintain_order=True).agg(pl.col("event_time").last())
+        nothing = pl.Series([None], dtype=times.schema["event_time"])
+        places = nothing.new_from_index(0, (self.events["user"].max() or 0) + 1)
+        return places.scatter(times["user"], times["event_time"])
+
     def as_seen(self, as_of: AsOf) -> Iterator[tuple[_Histories, pl.Expr]]:
         """Histories, and which of their events are what was known at the instant; together all that was known.
 
@@ -113,15 +120,16 @@ def _as_of_rows(
     names: pl.DataFrame,
 ) -> pl.DataFrame:
     of_user = catalogue.per("user")
+    last = histories.last_times(known)
     events = histories.events.lazy().filter(known)
-    seen = _with_helpers(events, as_of, catalogue, read={"user_id"} | _roots(of_user))
+    seen = _with_helpers(events, as_of, catalogue, last=last, read={"user_id"} | _roots(of_user))
     rows = seen.group_by("user", maintain_order=True).agg(
         pl.col("user_id").first(), *(feature.expr.alias(feature.name) for feature in of_user)
     )
     rows = rows.with_columns(pl.lit(as_of.date).alias("as_of_date"))
     for key in catalogue.value_keys():
         together = histories.events.lazy().select(pl.all().gather(histories.rows_of[key.name])).filter(known)
-        pairs = _pairs(together, key, as_of=as_of, catalogue=catalogue, statistics=statistics)
+        pairs = _pairs(together, key, as_of=as_of, catalogue=catalogue, last=last, statistics=statistics)
         of_key = [feature for feature in catalogue.of_values() if feature.by == key.name]
         rows = _with_values(rows, pairs, features=[feature for feature in of_key if feature.per == "values"])
         for feature in of_key:
@@ -131,17 +139,19 @@ def _as_of_rows(
 
 
 def _pairs(
-    together: pl.LazyFrame, key: Key, *, as_of: AsOf, catalogue: Catalogue, statistics: pl.DataFrame
+    together: pl.LazyFrame, key: Key, *, as_of: AsOf, catalogue: Catalogue, last: pl.Series, statistics: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per user and value of the key: the pairs of all features that are by it, and their statistics."""
     columns = {pair.name: pair.expr for pair in catalogue.pairs(key.name)}
     read = {root for expr in (key.expr, *columns.values()) for root in expr.meta.root_names()}
-    seen = _with_helpers(together, as_of, catalogue, read=read).with_columns(key.expr.alias(key.name))
+    seen = _with_helpers(together, as_of, catalogue, last=last, read=read).with_columns(key.expr.alias(key.name))
     pairs = values_per_user(seen, by=key.name, columns=columns)
     return with_statistics_of_values(pairs, statistics, as_of=as_of, by=key.name, wanted=catalogue.statistics(key.name))
 
 
-def _with_helpers(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, read: set[str]) -> pl.DataFrame:
+def _with_helpers(
+    events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, last: pl.Series, read: set[str]
+) -> pl.DataFrame:
     """Of the events' columns, age, windows and helpers of the as-of date, those to be read."""
     time, instant = pl.col("event_time"), pl.lit(as_of.instant, dtype=pl.Datetime("us", "UTC"))
     in_window = {f"within_{window.name}": window.holds(as_of, time) for window in catalogue.windows()}
@@ -151,7 +161,7 @@ def _with_helpers(events: pl.LazyFrame, as_of: AsOf, catalogue: Catalogue, *, re
     # Products, not divisions: vocabulary.AGE_DAYS says why.
     events = events.with_columns(
         age_days=(pl.col("as_of") - time).to_physical() * (1 / MICROSECONDS_A_DAY),
-        days_before_last=(time.max().over("user") - time).to_physical() * (1 / MICROSECONDS_A_DAY),
+        days_before_last=(pl.lit(last).gather("user") - time).to_physical() * (1 / MICROSECONDS_A_DAY),
     )
     wanted = events.with_columns(helpers).select(sorted({"user"} | read))
     # In one piece and known to be sorted, groups are slices: sums of floats do not depend on how work is split.

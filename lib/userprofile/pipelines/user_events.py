@@ -1,7 +1,8 @@
 """silver.events -> silver.user_events: the log as codes, whole users together in buckets, brought up to date by files.
 
 Only files of silver.events that it has not read are read. It is made anew where that is not enough: where files that it
-has read are gone, as after refining again, where the coding has changed, or where buckets have grown too large.
+has read are gone, as after refining again, where the coding has changed, or where buckets have grown too large or lie
+in too many files.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ TABLE, BUCKET = "silver.user_events", "bucket"
 STEP = "deal_events"
 SECTIONS = ["source", "refine_events", "build_features"]
 _GROWTH = 2  # times as many events a bucket as one worker is to hold
+_FILES = 64  # of a bucket at most, as each day adds one
 
 
 def deal_events(run: Run, events: TableVersion) -> Step:
@@ -78,12 +80,13 @@ def _dealt_before(run: Run, groups: set[RowGroup], events: int) -> _Dealt | None
         return None
     (read,) = (TableVersion(**pinned) for pinned in last["inputs"])
     before, buckets = set(_groups(run, read)), last["metrics"]["buckets"]
-    is_whole = before <= groups and events <= _GROWTH * buckets * run.config.build_features.events_per_partition
-    return _Dealt(before, buckets) if is_whole else None
+    files = len({file for file, *_ in _groups(run, last["outputs"][0])})
+    is_small = events <= _GROWTH * buckets * run.config.build_features.events_per_partition and files < _FILES * buckets
+    return _Dealt(before, buckets) if is_small and before <= groups else None
 
 
-def _groups(run: Run, events: TableVersion) -> list[RowGroup]:
-    return row_groups(run.store.path(events.table), events.version, made_by="refine_events")
+def _groups(run: Run, table: TableVersion) -> list[RowGroup]:
+    return row_groups(run.store.path(table.table), table.version, made_by="refine_events")
 
 
 def _fewest(run: Run, events: int) -> int:
