@@ -92,7 +92,7 @@ class _Histories:
         """Of each user's last known event, in the place of the user's number; null elsewhere."""
         times = self.events.filter(known).group_by("user", maintain_order=True).agg(pl.col("event_time").last())
         nothing = pl.Series([None], dtype=times.schema["event_time"])
-        places = nothing.new_from_index(0, (self.events["user"].max() or 0) + 1)
+        places = nothing.new_from_index(0, self.events.select(pl.col("user").max().fill_null(0)).item() + 1)
         return places.scatter(times["user"], times["event_time"])
 
     def as_seen(self, as_of: AsOf) -> Iterator[tuple[_Histories, pl.Expr]]:
