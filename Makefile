@@ -100,6 +100,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   INPUT="file ..."        the log's files, where the mapping does not name them
 #@   AS_OF=2017-11-01        the date profiles speak of; default: the mapping's, else the end of the log;
 #@                           of build_features also several: AS_OF=2017-12-01,2017-11-01
+#@   DATE=2017-12-02         the same, of update_features
 #@   FROM= TO=               the span of a backfill, both dates included
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

@@ -14,7 +14,7 @@ from userprofile.windows import AsOf, in_time_order
 
 OF_EVENTS: tuple[Maintained, ...] = ("event", "window", "time")
 USER = pl.col("user_id")
-TIME, KNOWN_AT = pl.col("event_time"), pl.col("known_at")
+TIME = pl.col("event_time")
 
 
 def updated_features(
