@@ -51,6 +51,19 @@ def test_ratios_are_medians_of_rounds_never_ratios_of_medians(features: ModuleTy
     assert values["ours, 20 M events"] == (16.0, "", "")
 
 
+def test_a_day_is_measured_against_its_own_rebuild_and_against_a_shorter_history(features: ModuleType) -> None:
+    rounds = {
+        days: [features.Days(seconds, 4 * seconds if days == 180 else None) for seconds in (30.0, 10.0, 20.0)]
+        for days in (90, 180)
+    }
+    rounds[180][0] = features.Days(30.0, 60.0)
+    rounds[720] = [features.Days(24.0, None)] * 3
+    values = {one.measure: (one.value, one.must) for one in features.of_days(rounds)}
+    assert values["daily update / rebuild, 180 days"] == (0.25, "<= 0.25")
+    assert values["daily update, 720 days of history / 90 days"] == (1.2, "<= 1.1")
+    assert values["daily update, 20 M events of 720 days"] == (24.0, "")
+
+
 def test_growth_is_per_event_and_against_the_smallest_log(features: ModuleType) -> None:
     logs = [features.Log(events, events // 50) for events in features.SIZES]
     round_ = dict(zip(logs, (taken(10.0), taken(44.0, worker=120.0), taken(128.0, worker=90.0)), strict=True))

@@ -98,6 +98,10 @@ def test_what_a_killed_run_left_is_not_counted_twice(update, load, require_a_reb
 
 
 @pytest.mark.slow
-def test_rows_of_another_configuration_are_no_start(update, job, refined):
-    update("2024-01-20")
-    assert update("2024-01-21", "--set", "build_features.affinity_top=3")["build_features"]["updated_from"] == ""
+def test_rows_of_another_configuration_or_of_a_rebuild_are_no_start(update, job, refined):
+    update("2024-01-19")
+    assert update("2024-01-20", "--set", "build_features.affinity_top=3")["build_features"]["updated_from"] == ""
+    job("build_features", build_features, "--source", refined, "--as-of", "2024-01-20")
+    ended = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-21")
+    assert ended.result["metrics"]["build_features"]["updated_from"] == ""
+    assert "starts from nothing: every user is computed anew" in ended.printed

@@ -13,7 +13,6 @@ from userprofile.pipelines.coded_log import Log, coded_log
 from userprofile.pipelines.dates import log_range, scoring_dates
 from userprofile.pipelines.engine import (
     Engine,
-    UserRows,
     category_level,
     feature_catalogue,
     names_of_codes,
@@ -60,10 +59,10 @@ def written_features(
     log: Log,
     as_ofs: Sequence[AsOf],
     *,
-    started_from: Callable[[Engine], UserRows] = lambda engine: engine,
+    started_from: Callable[[Engine], Engine] = lambda engine: engine,
     buckets: int = 0,
 ) -> dict[date, Outcome]:
-    """Write all tables of the dates. `started_from` may put another function of the same rows in the engine's place;
+    """Write all tables of the dates. `started_from` may put another engine of the same rows in its place;
     `buckets` as in UserTables."""
     settings, dates = run.config.build_features, [as_of.date for as_of in as_ofs]
     listed = ", ".join(f"date'{day}'" for day in dates)

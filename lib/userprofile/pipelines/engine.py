@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import dataframely as dy
 import polars as pl
@@ -25,23 +24,6 @@ from userprofile.schemas.gold import Labels, UserSequences
 from userprofile.windows import ORDER, AsOf, LabelWindow, Window, in_time_order
 
 KEY = ["user_id", "as_of_date"]
-
-
-class UserRows(Protocol):
-    """A pure function of whole users that makes a row of features and sequences per user and as-of date."""
-
-    @property
-    def as_ofs(self) -> Sequence[AsOf]: ...
-
-    @property
-    def catalogue(self) -> Catalogue: ...
-
-    @property
-    def names(self) -> pl.DataFrame: ...
-
-    def __call__(self, events: pl.DataFrame) -> pl.DataFrame: ...
-
-    def reads(self) -> set[str]: ...
 
 
 @dataclass(frozen=True)
@@ -68,10 +50,9 @@ class Engine:
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> one row per user and as-of date, in the columns of `schema()`."""
         ordered = in_time_order(events)
-        rows = features_per_user(
-            ordered, as_ofs=self.as_ofs, catalogue=self.catalogue, statistics=self.statistics, names=self.names
+        rows = self.features(ordered).join(
+            sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY
         )
-        rows = rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY)
         if self.labelling is None:
             return rows
         labels = labels_per_user(
@@ -83,6 +64,12 @@ class Engine:
             log_end=self.labelling.log_end.instant,
         )
         return rows.join(labels, on=KEY)
+
+    def features(self, ordered: pl.DataFrame) -> pl.DataFrame:
+        """Rows of gold.user_features, of events in order."""
+        return features_per_user(
+            ordered, as_ofs=self.as_ofs, catalogue=self.catalogue, statistics=self.statistics, names=self.names
+        )
 
     def reads(self) -> set[str]:
         """The columns of events that are needed; nothing else has to be moved."""

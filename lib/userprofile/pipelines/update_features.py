@@ -14,7 +14,7 @@ from userprofile.pipelines.build_features import SECTIONS, STEP, step_of_feature
 from userprofile.pipelines.coded_log import coding_of
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.dealt_log import dealt_log
-from userprofile.pipelines.engine import Engine, UserRows
+from userprofile.pipelines.engine import Engine
 from userprofile.pipelines.ledger import code_version, runs
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.updating import Earlier, Updating, groups_by_bucket
@@ -40,8 +40,8 @@ def _update(run: Run, dealt: Step, as_ofs: Sequence[AsOf]) -> dict[date, Outcome
     since = str(earlier.as_of.date) if earlier else "nothing: every user is computed anew"
     run.say(f"update_features: starts from {since}")
 
-    def started_from(engine: Engine) -> UserRows:
-        return Updating(engine, earlier) if earlier else engine
+    def started_from(engine: Engine) -> Engine:
+        return Updating(**vars(engine), earlier=earlier) if earlier else engine
 
     outcomes = written_features(run, log, as_ofs, started_from=started_from, buckets=buckets)
     return {
@@ -57,8 +57,7 @@ def _earlier(run: Run, as_of: AsOf, buckets: int, items: pl.DataFrame) -> Earlie
     if row is None:
         return None
     inputs = {pinned["table"]: TableVersion(**pinned) for pinned in row["inputs"]}
-    features = next(TableVersion(**pinned) for pinned in row["outputs"] if pinned["table"] == FEATURES)
-    day = {DATE: str(row["as_of_date"])}
+    day, features = {DATE: str(row["as_of_date"])}, run.store.pin(FEATURES)
     groups = groups_by_bucket(row_groups(run.store.path(FEATURES), features.version, partition=day), buckets)
     if groups is None or not _are_the_same(run, inputs, items):
         return None

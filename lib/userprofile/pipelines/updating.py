@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import dataframely as dy
 import polars as pl
 import pyarrow as pa
 
 from userprofile.features.catalogue import user_features_schema
-from userprofile.features.entries import Catalogue
-from userprofile.features.sequences import sequences_per_user
 from userprofile.features.update import updated_features
-from userprofile.pipelines.engine import KEY, Engine
+from userprofile.pipelines.engine import Engine
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.spark.columnar import USER, RowGroup
 from userprofile.tables.row_groups import read_row_groups
-from userprofile.windows import AsOf, in_time_order
+from userprofile.windows import AsOf
 
 _BUCKET = re.compile(r"/part-(\d+)of(\d+)-")
 
@@ -50,49 +47,27 @@ def groups_by_bucket(groups: Sequence[RowGroup], buckets: int) -> dict[int, list
 
 
 @dataclass(frozen=True)
-class Updating:
-    """Engine of one date whose features are brought from an earlier one's. UserEvents come with `loaded`."""
+class Updating(Engine):
+    """The engine of one date that brings features from an earlier one's. UserEvents come with `loaded`."""
 
-    engine: Engine
-    earlier: Earlier
+    earlier: Earlier = field(kw_only=True)
 
-    @property
-    def as_ofs(self) -> Sequence[AsOf]:
-        """The one date."""
-        return self.engine.as_ofs
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Of the engine."""
-        return self.engine.catalogue
-
-    @property
-    def names(self) -> pl.DataFrame:
-        """Of the engine."""
-        return self.engine.names
-
-    def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
-        """UserEvents of a bucket's users -> one row per user, as the engine makes them."""
-        ordered = in_time_order(events).with_columns(is_new=pl.col("loaded") > self.earlier.loaded)
+    def features(self, ordered: pl.DataFrame) -> pl.DataFrame:
+        """The same rows, of the events of a bucket's users."""
         (as_of,) = self.as_ofs
-        rows = updated_features(
-            ordered,
+        return updated_features(
+            ordered.with_columns(is_new=pl.col("loaded") > self.earlier.loaded),
             self._earlier_rows(ordered),
             since=self.earlier.as_of,
             as_of=as_of,
             catalogue=self.catalogue,
-            statistics=self.engine.statistics,
+            statistics=self.statistics,
             names=self.names,
         )
-        return rows.join(sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.engine.sequence_length), on=KEY)
 
     def reads(self) -> set[str]:
         """The columns of events that are needed."""
-        return self.engine.reads() | {"loaded"}
-
-    def schema(self) -> type[dy.Schema]:
-        """The columns of all that is computed."""
-        return self.engine.schema()
+        return super().reads() | {"loaded"}
 
     def _earlier_rows(self, events: pl.DataFrame) -> pl.DataFrame:
         rows = user_features_schema(self.catalogue)

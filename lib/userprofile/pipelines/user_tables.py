@@ -12,7 +12,7 @@ import polars as pl
 
 from userprofile.features.catalogue import user_features_schema
 from userprofile.features.user_categories import READ, user_categories_per_user
-from userprofile.pipelines.engine import UserRows
+from userprofile.pipelines.engine import Engine
 from userprofile.pipelines.updating import bucket_label
 from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.gold import UserCategoryFeatures, UserSequences
@@ -37,7 +37,7 @@ class Categories:
 class UserTables:
     """The function of whole users that leaves files of the tables below `root`."""
 
-    engine: UserRows
+    engine: Engine
     categories: Categories
     root: str
     buckets: int = 0  # that events are dealt to; then names of files say whose rows they hold
