@@ -73,14 +73,14 @@ def require_a_rebuilds(job, gold, refined):
 def test_days_one_after_the_other_equal_a_rebuild(update, load, require_a_rebuilds, job, refined):
     """A day skipped, a file of a new day, a file with a late event, and the same day again."""
     first = update("2024-01-20")
-    assert first["build_features"]["updated_from"] == ""
+    assert "start_date" not in first["build_features"]
     assert first["deal_events"]["new_events"] == 3
     load(refined, "later.csv", LATER)
     later = update("2024-01-22")
-    assert (later["build_features"]["updated_from"], later["build_features"]["users"]) == ("2024-01-20", 3)
+    assert (later["build_features"]["start_date"], later["build_features"]["users"]) == ("2024-01-20", 3)
     assert (later["deal_events"]["new_events"], later["deal_events"]["events"]) == (2, 5)
     load(refined, "late.csv", LATE)
-    assert update("2024-01-22")["build_features"]["updated_from"] == "2024-01-20"
+    assert update("2024-01-22")["build_features"]["start_date"] == "2024-01-20"
     again = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-22")
     assert "build_features: done before" in again.printed
     require_a_rebuilds("2024-01-22")
@@ -100,8 +100,8 @@ def test_what_a_killed_run_left_is_not_counted_twice(update, load, require_a_reb
 @pytest.mark.slow
 def test_rows_of_another_configuration_or_of_a_rebuild_are_no_start(update, job, refined):
     update("2024-01-19")
-    assert update("2024-01-20", "--set", "build_features.affinity_top=3")["build_features"]["updated_from"] == ""
+    assert update("2024-01-20", "--set", "build_features.affinity_top=3")["build_features"].get("start_date") is None
     job("build_features", build_features, "--source", refined, "--as-of", "2024-01-20")
     ended = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-21")
-    assert ended.result["metrics"]["build_features"]["updated_from"] == ""
+    assert ended.result["metrics"]["build_features"].get("start_date") is None
     assert "starts from nothing: every user is computed anew" in ended.printed

@@ -44,10 +44,8 @@ def _update(run: Run, dealt: Step, as_ofs: Sequence[AsOf]) -> dict[date, Outcome
         return Updating(**vars(engine), earlier=earlier) if earlier else engine
 
     outcomes = written_features(run, log, as_ofs, started_from=started_from, buckets=buckets)
-    return {
-        day: Outcome(outcome.outputs, {**outcome.metrics, "updated_from": str(earlier.as_of.date) if earlier else ""})
-        for day, outcome in outcomes.items()
-    }
+    start = {"start_date": since} if earlier else {}
+    return {day: Outcome(outcome.outputs, {**outcome.metrics, **start}) for day, outcome in outcomes.items()}
 
 
 def _earlier(run: Run, as_of: AsOf, buckets: int, items: pl.DataFrame) -> Earlier | None:
