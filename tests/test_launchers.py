@@ -20,7 +20,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import userprofile
-from userprofile.spark.columnar import USER, whole_of
+from userprofile.spark.columnar import USER, moving
 from userprofile.spark.session import build_session
 
 spark = build_session(application="trivial", master=sys.argv[1], driver_memory="512m", shuffle_partitions=2,
@@ -28,8 +28,8 @@ spark = build_session(application="trivial", master=sys.argv[1], driver_memory="
                                 "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1"}, verbose=False)
 events = pl.DataFrame({"user_id": [f"{number % 7:032x}" for number in range(100)]})
 schema = pa.schema([("user_id", pa.string()), ("len", pa.int64())])
-counted = whole_of(spark, [("no file", 0, 100)], lambda groups: events, lambda frame: frame.group_by("user_id").len(),
-                   by=USER, schema=schema, tasks=1, partitions=4)
+users = moving(spark, [[("no file", 0, 100)]], lambda groups: events, by=USER, places=4)
+counted = users.made_of_whole(lambda frame: frame.group_by("user_id").len(), schema=schema)
 rows = counted.collect()
 print(*set(spark.sparkContext.parallelize([0], 1).map(lambda _: userprofile.__file__).collect()))
 print("users", len(rows), "events", sum(row["len"] for row in rows), "from", Path(userprofile.__file__).parents[1])

@@ -10,7 +10,7 @@ import features_shop
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from userprofile.columns import Action
 from userprofile.features.catalogue import DEFAULT_WINDOWS, catalogue, compose
@@ -23,8 +23,9 @@ from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import PopulationStatistics
-from userprofile.spark.columnar import USER, RowGroup, dealt, rows_of, whole_of
+from userprofile.spark.columnar import USER, RowGroup, dealt, moving, rows_of
 from userprofile.tables.row_groups import read_row_groups
+from userprofile.tables.store import Store
 from userprofile.windows import ALL_HISTORY, AsOf
 
 TIMEZONE = "UTC"
@@ -96,20 +97,14 @@ def population(spark: SparkSession, log: Path, *, as_ofs: Sequence[AsOf], partit
         lambda some: population_counts(read_counted(some), as_ofs=as_ofs),
         schema=arrow_schema(PopulationCounts),
     )
-    values = whole_of(
-        spark,
-        groups,
-        lambda some: read_bought(some).filter(BOUGHT),
-        buyers,
-        by=USER,
-        schema=arrow_schema(buyers.schema()),
-        tasks=partitions,
-        partitions=partitions,
+    bought = moving(
+        spark, dealt(groups, partitions), lambda some: read_bought(some).filter(BOUGHT), by=USER, places=partitions
     )
+    values = bought.made_of_whole(buyers, schema=arrow_schema(buyers.schema()))
     return statistics_of(counts, values, as_ofs=as_ofs)
 
 
-def written(
+def write(
     spark: SparkSession,
     log: Path,
     wanted: Catalogue,
@@ -118,18 +113,12 @@ def written(
     as_ofs: Sequence[AsOf],
     partitions: int,
     statistics: pl.DataFrame | None = None,
-) -> DataFrame:
-    """What writes a row per user and date to the folder; the whole catalogue needs the `statistics` of `population`."""
+) -> None:
+    """Write a Delta table of a row per user and date; the whole catalogue needs the `statistics` of `population`."""
     counted = PopulationStatistics.create_empty() if statistics is None else statistics
     engine = Engine(as_ofs, wanted, LAST_EVENTS, counted, features_shop.names())
-    writing = WritingParts(engine, str(folder.parent), folder.name, partition="as_of_date")
-    return whole_of(
-        spark,
-        groups_of(log),
-        reading(columns_read(wanted)),
-        writing,
-        by=USER,
-        schema=arrow_schema(writing.schema()),
-        tasks=partitions,
-        partitions=partitions,
-    )
+    writing = WritingParts(engine, str(folder.parent), folder.name, partition="as_of_date", places=partitions)
+    users = moving(spark, dealt(groups_of(log), partitions), reading(columns_read(wanted)), by=USER, places=partitions)
+    parts = pl.DataFrame(users.made_of_whole(writing, schema=arrow_schema(writing.schema())).toArrow())
+    store = Store(spark, str(folder.parent))
+    store.replace_parts(parts, folder.name, engine.schema(), partition="as_of_date")

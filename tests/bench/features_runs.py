@@ -108,7 +108,7 @@ def run_job(
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     started = perf_counter()
-    job.written(spark, log, wanted, folder, as_ofs=as_ofs, partitions=partitions, statistics=statistics).toArrow()
+    job.write(spark, log, wanted, folder, as_ofs=as_ofs, partitions=partitions, statistics=statistics)
     return perf_counter() - started
 
 
@@ -160,7 +160,7 @@ def label_round(spark: SparkSession, *, labels: int) -> dict[str, float]:
     drawn, features, joined = result("labels") / "labels.parquet", result("ours, 8 dates"), result("ASOF.parquet")
     features_labels.write_labels(features, drawn, labels=labels)
     seconds = {
-        "ours, labels": save(features_labels.by_spark(spark, drawn, features), "labels, joined"),
+        "ours, labels": features_labels.by_library(spark, drawn, features, result("labels, joined")),
         "DuckDB, labels": features_labels.by_duckdb(drawn, features, joined),
     }
     features_labels.require_same_labels(result("labels, joined"), joined)

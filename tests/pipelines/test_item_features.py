@@ -10,8 +10,8 @@ import pytest
 
 from userprofile.columns import ACTION_CODE, ACTIONS
 from userprofile.features.affinity import ACTION_WEIGHTS
-from userprofile.pipelines.item_features import added_up, counts_of_part, item_features
-from userprofile.schemas.arrow import arrow_schema
+from userprofile.features.population_counts import ITEM_ACTION_COUNT
+from userprofile.pipelines.item_features import OfItems, counts_of_part
 from userprofile.schemas.events import UserEvents
 from userprofile.schemas.gold import ItemFeatures, PopulationStatistics
 from userprofile.windows import AsOf
@@ -55,31 +55,35 @@ def log(seed, events=700):
     return pl.DataFrame([an_event(rng, number) for number in range(events)], schema=schema)
 
 
-@pytest.fixture(scope="module")
-def features(spark):
-    items = spark.createDataFrame(
-        [(code, f"item {code}", code % 3 + 1) for code in range(1, 12)], "item int, item_id string, category_1 int"
-    )
-    rows = [
+ITEMS = pl.DataFrame(
+    [(code, f"item {code}", code % 3 + 1) for code in range(1, 12)],
+    schema={"item": pl.Int32, "item_id": pl.String, "category_1": pl.Int32},
+    orient="row",
+)
+
+
+def statistics(events):
+    """Medians as set above, and the counts of the events."""
+    medians = [
         {"as_of_date": day, "statistic": name, "key": str(category), "value": value}
         for day in DAYS
         for category, value in MEDIANS.items()
         for name in ("category_1_price_median", "category_2_price_median")
     ]
-    table = (
-        pl.DataFrame(rows, schema_overrides={"value": pl.Float64}).to_arrow().cast(arrow_schema(PopulationStatistics))
-    )
-    statistics = spark.createDataFrame(table)
+    actions = [
+        {"as_of_date": as_of.date, "statistic": ITEM_ACTION_COUNT, "key": ACTIONS[action], "value": float(count)}
+        for as_of in AS_OFS
+        for action, count in events.filter(as_of.knows())["action"].value_counts().iter_rows()
+    ]
+    return PopulationStatistics.validate(pl.DataFrame([*medians, *actions]))
 
-    def run(events):
-        of_items = events.drop_nulls("item")
-        by_user = of_items.with_columns(place=pl.col("user_id").str.slice(-1)).partition_by("place", include_key=False)
-        counted = pl.concat([counts_of_part(part, as_ofs=AS_OFS) for part in (of_items.head(0), *by_user)])
-        counts = added_up(spark.createDataFrame(counted.to_arrow()))
-        rows = item_features(counts, items=items, statistics=statistics, prior_strength=STRENGTH)
-        return ItemFeatures.validate(pl.DataFrame(rows.toArrow()), cast=False)
 
-    return run
+def features(events):
+    """Of users counted in ten parts."""
+    of_items = events.drop_nulls("item")
+    by_user = of_items.with_columns(place=pl.col("user_id").str.slice(-1)).partition_by("place", include_key=False)
+    counted = pl.concat([counts_of_part(part, as_ofs=AS_OFS) for part in (of_items.head(0), *by_user)])
+    return ItemFeatures.validate(OfItems(ITEMS, statistics(of_items), STRENGTH)(counted), cast=False)
 
 
 def did(events, action):
@@ -169,7 +173,7 @@ def near(row):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_column_agrees_with_plain_python_for_all_dates_at_once(features, seed):
+def test_every_column_agrees_with_plain_python_for_all_dates_at_once(seed):
     events = log(seed)
     found, expected = found_rows(features(events)), expected_rows(events)
     assert found.keys() == expected.keys()
@@ -180,7 +184,7 @@ def test_every_column_agrees_with_plain_python_for_all_dates_at_once(features, s
         assert len({row[name] for row in found.values()}) > 1, f"{name} is the same everywhere, so nothing was tested"
 
 
-def test_an_action_that_the_log_never_has_leaves_rates_null(features):
+def test_an_action_that_the_log_never_has_leaves_rates_null():
     events = log(3).filter(~pl.col("action").is_in([ACTION_CODE["cart"], ACTION_CODE["return"]]))
     rows = features(events)
     empty = [name for name in rows.columns if rows[name].null_count() == rows.height]
@@ -189,7 +193,7 @@ def test_an_action_that_the_log_never_has_leaves_rates_null(features):
     ]
 
 
-def test_one_user_with_one_event_has_the_rates_of_all(features):
+def test_one_user_with_one_event_has_the_rates_of_all():
     events = log(4)
     one = (
         events.filter(pl.col("item") == 9)

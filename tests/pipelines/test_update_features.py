@@ -98,10 +98,24 @@ def test_what_a_killed_run_left_is_not_counted_twice(update, load, require_a_reb
 
 
 @pytest.mark.slow
-def test_rows_of_another_configuration_or_of_a_rebuild_are_no_start(update, job, refined):
+def test_rows_of_another_configuration_are_no_start_and_those_of_a_rebuild_are(
+    update, load, require_a_rebuilds, job, refined
+):
     update("2024-01-19")
     assert update("2024-01-20", "--set", "build_features.affinity_top=3")["build_features"].get("start_date") is None
     job("build_features", build_features, "--source", refined, "--as-of", "2024-01-20")
-    ended = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-21")
+    load(refined, "later.csv", LATER)
+    assert update("2024-01-22")["build_features"]["start_date"] == "2024-01-20"
+    require_a_rebuilds("2024-01-22")
+
+
+@pytest.mark.slow
+def test_rows_of_a_table_that_was_compacted_are_no_start(job, update, load, refined, tmp_path):
+    """Names of its files no longer tell whose rows they hold."""
+    load(refined, "later.csv", LATER + "cyd,i3,view,2024-01-22 10:00,9.00\n")
+    job("build_features", build_features, "--source", refined, "--as-of", "2024-01-22")
+    features = DeltaTable(tmp_path / "warehouse" / "my_shop" / "gold" / "user_features")
+    assert features.optimize.compact()["numFilesRemoved"] == 2, "users are dealt to two places at least"
+    ended = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-23")
     assert ended.result["metrics"]["build_features"].get("start_date") is None
     assert "starts from nothing: every user is computed anew" in ended.printed

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from userprofile.spark.columnar import USER, dealt, rows_of, whole_of
+from userprofile.spark.columnar import USER, dealt, moving, moving_rows, rows_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Row, SparkSession
 
 USERS = [f"{number * 40_507 % 2**32:08x}{number:024x}" for number in range(23)]
 GROUPS = [("first", 0, 90), ("first", 1, 10), ("second", 0, 200)]
@@ -44,20 +44,40 @@ def items_of(events: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize("tasks", [1, 2, 9])
 def test_each_user_is_whole_and_comes_once(spark: SparkSession, tasks: int) -> None:
-    found = whole_of(spark, GROUPS, read, items_of, by=USER, schema=COUNTED, tasks=tasks, partitions=3)
+    found = moving(spark, dealt(GROUPS, tasks), read, by=USER, places=3).made_of_whole(items_of, schema=COUNTED)
     assert found.rdd.getNumPartitions() == 3
-    rows = found.collect()
+    require_whole_users(found.collect(), calls=3)
+
+
+def require_whole_users(rows: list[Row], *, calls: int) -> None:
     assert {row.user_id: row["items"] for row in rows} == {
         user: list(range(place, 300, 23)) for place, user in enumerate(USERS)
     }
     assert len(rows) == 23
-    assert len({row.call for row in rows}) == 3
+    assert len({row.call for row in rows}) == calls
+
+
+def test_rows_of_a_frame_meet_as_those_of_files(spark: SparkSession) -> None:
+    frame = spark.createDataFrame(read(GROUPS).to_arrow()).repartition(4)
+    found = moving_rows(frame, lambda rows: rows, by=USER, places=3).made_of_whole(items_of, schema=COUNTED)
+    require_whole_users(found.collect(), calls=3)
+
+
+def test_what_is_made_of_whole_users_moves_on_by_something_else(spark: SparkSession) -> None:
+    users = moving(spark, dealt(GROUPS, 2), read, by=USER, places=3)
+    lasts = users.moved_on(
+        lambda events: events.group_by("user_id").agg(item=pl.col("item").max()), by=pl.col("item"), places=2
+    )
+    found = lasts.made_of_whole(lambda rows: rows.sort("item").select("user_id", "item"), schema=EVENTS)
+    assert found.rdd.getNumPartitions() == 2
+    by_place = [[row["item"] for row in rows] for rows in found.rdd.glom().collect()]
+    assert sorted(by_place) == [list(range(277, 300, 2)), list(range(278, 300, 2))]
 
 
 def test_a_log_without_events_has_no_users(spark: SparkSession) -> None:
     for groups in ([], [("empty", 0, 0)]):
-        found = whole_of(spark, groups, lambda _: read([]), items_of, by=USER, schema=COUNTED, tasks=2, partitions=2)
-        assert found.collect() == []
+        nobody = moving(spark, dealt(groups, 2), lambda _: read([]), by=USER, places=2)
+        assert nobody.made_of_whole(items_of, schema=COUNTED).collect() == []
 
 
 def test_rows_are_those_that_are_read(spark: SparkSession) -> None:

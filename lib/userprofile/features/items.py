@@ -43,6 +43,19 @@ def counts_per_item(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataF
     return pl.concat([item_counts_schema().create_empty(), *dated])
 
 
+def added_up(counts: pl.DataFrame) -> pl.DataFrame:
+    """One row per item and date out of those of its parts."""
+    # The latest time of a price, and of the prices at that time the highest.
+    of_price = counts.select("item", "as_of_date", "priced_at", "price").drop_nulls("price")
+    prices = of_price.sort("priced_at", "price").unique(["item", "as_of_date"], keep="last").drop("priced_at")
+    rows = counts.group_by("item", "as_of_date").agg(
+        *(pl.col(name).sum() for name in summed()),
+        pl.col("days_since_first_event").max(),
+        pl.col("days_since_last_event").min(),
+    )
+    return rows.join(prices, on=["item", "as_of_date"], how="left")
+
+
 def item_counts_schema() -> type[dy.Schema]:
     """What travels from where events are counted to where counts are added up. Not a table."""
     columns: dict[str, dy.Column] = {"item": dy.Int32(primary_key=True), "as_of_date": dy.Date(primary_key=True)}

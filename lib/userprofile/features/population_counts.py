@@ -19,15 +19,15 @@ from userprofile.schemas.entities import SilverCodes
 from userprofile.schemas.gold import PopulationStatistics
 from userprofile.windows import ORDER, AsOf
 
-ACTION_SHARE = "action_share"
-COUNTED = ("known_at", "action", "amount", "quantity", *(f"category_{level}" for level in CATEGORY_LEVELS))
+ACTION_SHARE, ITEM_ACTION_COUNT = "action_share", "item_action_count"
+COUNTED = ("known_at", "action", "item", "amount", "quantity", *(f"category_{level}" for level in CATEGORY_LEVELS))
 
 
 class PopulationCounts(dy.Schema):
     """Events by what they tell of the population, and by `since`: the first of the dates that knows them. Not a table.
 
-    Of `action_share` the key is the action and the value 0; of `category_<level>_price_median` the key is the code and
-    the value the unit price of a purchase.
+    Of `action_share` and, of events with an item, `item_action_count` the key is the action and the value 0. Of
+    `category_<level>_price_median` the key is the code and the value the unit price of a purchase.
     """
 
     statistic = dy.String(nullable=False)
@@ -49,14 +49,15 @@ def population_counts(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.Dat
         since = pl.when(as_of.knows()).then(pl.lit(as_of.date)).otherwise(since)
     dated = events.with_columns(since=since).drop_nulls("since")
     action = pl.col("action").replace_strict(dict(enumerate(ACTIONS)), return_dtype=pl.String)
-    acts = dated.select("since", statistic=pl.lit(ACTION_SHARE), key=action, value=pl.lit(0.0))
+    acts = dated.select("since", "item", statistic=pl.lit(ACTION_SHARE), key=action, value=pl.lit(0.0))
+    of_items = acts.drop_nulls("item").with_columns(statistic=pl.lit(ITEM_ACTION_COUNT))
     price = pl.col("amount") / pl.when(pl.col("quantity").is_null()).then(1).otherwise(pl.col("quantity"))
     priced = dated.filter(BOUGHT, pl.col("quantity").ne_missing(0)).with_columns(value=price).drop_nulls("value")
     prices = [
         priced.select("since", statistic=pl.lit(median_of(level)), key=pl.col(f"category_{level}"), value="value")
         for level in CATEGORY_LEVELS
     ]
-    counted = [_counted(acts), *(_counted(rows.drop_nulls("key")) for rows in prices)]
+    counted = [_counted(acts), _counted(of_items), *(_counted(rows.drop_nulls("key")) for rows in prices)]
     return PopulationCounts.cast(pl.concat(counted))
 
 

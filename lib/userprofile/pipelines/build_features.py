@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 import polars as pl
-from pyspark import StorageLevel
 
 from userprofile.errors import DataGateError
 from userprofile.pipelines.coded_log import Log, coded_log
@@ -17,7 +16,7 @@ from userprofile.pipelines.engine import (
     feature_catalogue,
     names_of_codes,
 )
-from userprofile.pipelines.item_features import item_counts, item_features
+from userprofile.pipelines.item_features import ITEMS, OfItems, item_features
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.user_tables import DATE, FEATURES, Categories, UserTables
@@ -60,10 +59,8 @@ def written_features(
     as_ofs: Sequence[AsOf],
     *,
     started_from: Callable[[Engine], Engine] = lambda engine: engine,
-    buckets: int = 0,
 ) -> dict[date, Outcome]:
-    """Write all tables of the dates. `started_from` may put another engine of the same rows in its place;
-    `buckets` as in UserTables."""
+    """Write all tables of the dates. `started_from` may put another engine of the same rows in its place."""
     settings, dates = run.config.build_features, [as_of.date for as_of in as_ofs]
     listed = ", ".join(f"date'{day}'" for day in dates)
     where = f"as_of_date in ({listed})"
@@ -73,7 +70,7 @@ def written_features(
     categories = Categories(level, settings.user_category_floor, settings.affinity_half_life_days)
     statistics = population_statistics(log, as_ofs=as_ofs)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names)
-    tables = UserTables(started_from(engine), categories, run.store.root, buckets)
+    tables = UserTables(started_from(engine), categories, run.store.root, log.places)
     parts = pl.DataFrame(log.per_user(tables, bots=True).toArrow())
     users = _counts(parts, dates)
     outputs = [
@@ -81,7 +78,7 @@ def written_features(
             run.store.replace_parts(parts, table, schema, partition=DATE, values=list(map(str, dates)))
             for table, schema in tables.tables().items()
         ),
-        _items(run, log, as_ofs, statistics=statistics, where=where),
+        _items(run, log, as_ofs, statistics=statistics),
         run.store.replace_small(statistics, "gold.population_statistics", PopulationStatistics, where=where),
     ]
     figures = {"features": len(catalogue.names)}
@@ -97,16 +94,8 @@ def _counts(parts: pl.DataFrame, dates: Sequence[date]) -> dict[date, int]:
     return {day: users[str(day)] for day in dates}
 
 
-def _items(run: Run, log: Log, as_ofs: Sequence[AsOf], *, statistics: pl.DataFrame, where: str) -> TableVersion:
-    counts = item_counts(log, as_ofs=as_ofs)
-    counts = counts.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        rows = item_features(
-            counts,
-            items=run.spark.createDataFrame(log.items.to_arrow()),
-            statistics=run.spark.createDataFrame(statistics.to_arrow()),
-            prior_strength=run.config.build_features.item_prior_strength,
-        )
-        return run.store.replace(rows, "gold.item_features", ItemFeatures, where=where)
-    finally:
-        counts.unpersist()
+def _items(run: Run, log: Log, as_ofs: Sequence[AsOf], *, statistics: pl.DataFrame) -> TableVersion:
+    of_items = OfItems(log.items, statistics, run.config.build_features.item_prior_strength)
+    parts = pl.DataFrame(item_features(log, of_items, as_ofs=as_ofs, root=run.store.root).toArrow())
+    dates = [str(as_of.date) for as_of in as_ofs]
+    return run.store.replace_parts(parts, ITEMS, ItemFeatures, partition=DATE, values=dates)

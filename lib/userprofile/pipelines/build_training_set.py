@@ -69,7 +69,7 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)
     split_of = {date.as_of.date: date.split for date in dates}
     examples = Examples(engine, split_of, run.config.build_training_set.test_users_share)
-    writing = WritingParts(examples, run.store.root, EXAMPLES, SPLIT)
+    writing = WritingParts(examples, run.store.root, EXAMPLES, SPLIT, coded.places)
     parts = pl.DataFrame(coded.per_user(writing, bots=False).toArrow())
     written = run.store.replace_parts(parts, EXAMPLES, examples.schema(), partition=SPLIT)
     splits = Counter(date.split for date in dates)

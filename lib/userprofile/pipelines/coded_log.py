@@ -16,13 +16,14 @@ from userprofile.pipelines.steps import Run
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.events import SilverEvents, UserEvents
-from userprofile.spark.columnar import USER, RowGroup, dealt, rows_of, whole_of
+from userprofile.spark.columnar import USER, Moving, RowGroup, dealt, moving, rows_of
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
 
 # All events of a popular item would be too many for one worker: its users are split over as many.
 ITEM_PARTS = 16
-_ITEM_AND_PART = pl.col("item").cast(pl.Int64) * ITEM_PARTS + USER % ITEM_PARTS
+ITEM = pl.col("item").cast(pl.Int64)
+_ITEM_AND_PART = ITEM * ITEM_PARTS + USER % ITEM_PARTS
 
 
 class OfUsers(Protocol):
@@ -41,15 +42,16 @@ class Log(Protocol):
     @property
     def items(self) -> pl.DataFrame: ...
 
+    @property
+    def places(self) -> int: ...
+
     def counts(
         self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
     ) -> DataFrame: ...
 
     def per_user(self, function: OfUsers, *, bots: bool, where: pl.Expr | None = None) -> DataFrame: ...
 
-    def per_item(
-        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
-    ) -> DataFrame: ...
+    def per_item(self, count: Callable[[pl.DataFrame], pl.DataFrame], *, reads: Sequence[str]) -> Moving: ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class CodedLog:
     groups: Sequence[RowGroup]
     coding: Coding
     bots: Sequence[str]  # users, since events taken in before a user was known for a bot carry no flag
-    partitions: int  # of about as many events as one worker holds
+    places: int  # of about as many events as one worker holds
 
     @property
     def items(self) -> pl.DataFrame:
@@ -95,7 +97,7 @@ class CodedLog:
     def people(self) -> DataFrame:
         """UserEvents of users who are no bots."""
         reading = Reading(self.coding, self.coding.columns(), self.bots)
-        return rows_of(self.spark, dealt(self.groups, self.partitions), reading, schema=reading.schema())
+        return rows_of(self.spark, dealt(self.groups, self.places), reading, schema=reading.schema())
 
     def counts(
         self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
@@ -104,56 +106,40 @@ class CodedLog:
         reading = Reading(self.coding, reads, self.bots)
         return rows_of(
             self.spark,
-            dealt(self.groups, self.partitions),
+            dealt(self.groups, self.places),
             lambda groups: function(reading(groups)),
             schema=arrow_schema(schema),
         )
 
     def per_user(self, function: OfUsers, *, bots: bool, where: pl.Expr | None = None) -> DataFrame:
-        """What `function` makes of whole users, in partitions of about as many events as one worker holds.
+        """What `function` makes of whole users, in places of about as many events as one worker holds.
 
         Of all users or, without `bots`, of people; of the events `where` something holds, or of all.
         """
         reads = [name for name in self.coding.columns() if name in function.reads()]
-        return self._whole(function, USER, reads, arrow_schema(function.schema()), bots=bots, where=where)
+        whole = self._moving(Reading(self.coding, reads, () if bots else self.bots, where), by=USER)
+        return whole.made_of_whole(function, schema=arrow_schema(function.schema()))
 
-    def per_item(
-        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
-    ) -> DataFrame:
-        """What `function` makes of the events with an item of people: an item has up to ITEM_PARTS rows."""
-        has_item = pl.col("item").is_not_null()
-        return self._whole(function, _ITEM_AND_PART, reads, arrow_schema(schema), bots=False, where=has_item)
+    def per_item(self, count: Callable[[pl.DataFrame], pl.DataFrame], *, reads: Sequence[str]) -> Moving:
+        """What `count` makes of the events with an item of people, the rows of an item on their way to one place.
 
-    def _whole(
-        self,
-        function: Callable[[pl.DataFrame], pl.DataFrame],
-        by: pl.Expr,
-        reads: Sequence[str],
-        schema: pa.Schema,
-        *,
-        bots: bool,
-        where: pl.Expr | None = None,
-    ) -> DataFrame:
-        reading = Reading(self.coding, reads, () if bots else self.bots, where)
-        return whole_of(
-            self.spark,
-            self.groups,
-            reading,
-            function,
-            by=by,
-            schema=schema,
-            tasks=self.partitions,
-            partitions=self.partitions,
-        )
+        An item has up to ITEM_PARTS rows.
+        """
+        reading = Reading(self.coding, reads, self.bots, pl.col("item").is_not_null())
+        return self._moving(reading, by=_ITEM_AND_PART).moved_on(count, by=ITEM, places=self.places)
+
+    def _moving(self, reading: Reading, *, by: pl.Expr) -> Moving:
+        work = dealt(self.groups, self.places)
+        return moving(self.spark, work, reading, by=by, places=self.places)
 
 
 def coded_log(run: Run, events: TableVersion) -> CodedLog:
     """The log at `events`, coded by the present items."""
     settings = run.config.build_features
     groups = row_groups(run.store.path(events.table), events.version, made_by="refine_events")
-    partitions = max(-(-events.rows // settings.events_per_partition), run.spark.sparkContext.defaultParallelism)
-    bots = rows_of(run.spark, dealt(groups, partitions), _bots, schema=silver_schema("user_id")).distinct().toArrow()
-    return CodedLog(run.spark, groups, coding_of(run), bots["user_id"].to_pylist(), partitions)
+    places = max(-(-events.rows // settings.events_per_partition), run.spark.sparkContext.defaultParallelism)
+    bots = rows_of(run.spark, dealt(groups, places), _bots, schema=silver_schema("user_id")).distinct().toArrow()
+    return CodedLog(run.spark, groups, coding_of(run), bots["user_id"].to_pylist(), places)
 
 
 def coding_of(run: Run, *, items: TableVersion | None = None, codes: TableVersion | None = None) -> Coding:

@@ -11,12 +11,12 @@ import polars as pl
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from userprofile.pipelines.coded_log import OfUsers, coding_of
+from userprofile.pipelines.coded_log import ITEM, OfUsers, coding_of
 from userprofile.pipelines.steps import Run, Step
 from userprofile.pipelines.user_events import BUCKET, TABLE
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import SilverUserEvents
-from userprofile.spark.columnar import RowGroup, rows_of
+from userprofile.spark.columnar import Moving, Read, RowGroup, moving, rows_of
 from userprofile.tables.row_groups import by_partition, read_row_groups, row_groups
 
 
@@ -27,6 +27,7 @@ class DealtLog:
     spark: SparkSession
     buckets: Sequence[Sequence[RowGroup]]
     items: pl.DataFrame  # rows of item_codes
+    places: int  # one for each bucket, also of those without events
 
     def counts(
         self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
@@ -43,11 +44,13 @@ class DealtLog:
         reads = [name for name in dict.fromkeys(columns) if name in function.reads()]
         return self._per_bucket(function, function.schema(), reads, bots=bots, where=where)
 
-    def per_item(
-        self, function: Callable[[pl.DataFrame], pl.DataFrame], schema: type[dy.Schema], *, reads: Sequence[str]
-    ) -> DataFrame:
-        """What `function` makes of the events with an item of people: an item has a row for each bucket."""
-        return self._per_bucket(function, schema, reads, bots=False, where=pl.col("item").is_not_null())
+    def per_item(self, count: Callable[[pl.DataFrame], pl.DataFrame], *, reads: Sequence[str]) -> Moving:
+        """What `count` makes of the events with an item of people, the rows of an item on their way to one place.
+
+        An item has a row for each bucket.
+        """
+        read = self._reading(reads, bots=False, where=pl.col("item").is_not_null())
+        return moving(self.spark, self.buckets, lambda groups: count(read(groups)), by=ITEM, places=self.places)
 
     def _per_bucket(
         self,
@@ -58,17 +61,20 @@ class DealtLog:
         bots: bool,
         where: pl.Expr | None = None,
     ) -> DataFrame:
-        of_item = [name for name in reads if name in self.items.columns and name != "item"]
-        items = self.items.select("item", *of_item)
-        read = partial(_events, items=items, reads=reads, bots=bots, where=where)
+        read = self._reading(reads, bots=bots, where=where)
         return rows_of(self.spark, self.buckets, lambda groups: function(read(groups)), schema=arrow_schema(schema))
+
+    def _reading(self, reads: Sequence[str], *, bots: bool, where: pl.Expr | None) -> Read:
+        of_item = [name for name in reads if name in self.items.columns and name != "item"]
+        return partial(_events, items=self.items.select("item", *of_item), reads=reads, bots=bots, where=where)
 
 
 def dealt_log(run: Run, dealt: Step) -> DealtLog:
     """The log at the version that the step left, with the present items."""
     pinned = dealt.output(TABLE)
     groups = row_groups(run.store.path(TABLE), pinned.version, made_by="update_features")
-    return DealtLog(run.spark, list(by_partition(groups, BUCKET).values()), coding_of(run).items)
+    buckets = list(by_partition(groups, BUCKET).values())
+    return DealtLog(run.spark, buckets, coding_of(run).items, dealt.outcome.metrics["buckets"])
 
 
 def _events(

@@ -1,25 +1,35 @@
-"""gold.item_features: what is known of every item, by one shuffle of the log for any number of as-of dates."""
+"""gold.item_features: what is known of every item, for any number of as-of dates at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from userprofile.columns import Action
-from userprofile.features import items as of_items
 from userprofile.features.funnel import STEPS
-from userprofile.features.items import RATING_UNITS, TREND_WINDOWS, WINDOWS, count_of, liked_in
+from userprofile.features.items import (
+    RATING_UNITS,
+    READ,
+    TREND_WINDOWS,
+    WINDOWS,
+    added_up,
+    count_of,
+    counts_per_item,
+    liked_in,
+)
+from userprofile.features.population_counts import ITEM_ACTION_COUNT, median_of
 from userprofile.pipelines.coded_log import Log
+from userprofile.pipelines.written_parts import written_parts
+from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import ItemFeatures
+from userprofile.schemas.ops import WrittenParts
 from userprofile.windows import ALL_HISTORY, AsOf, Window
 
-# An instant in microseconds and a price side by side in one number: the greatest holds the latest price.
-_ABOVE_ANY_PRICE = Decimal(10) ** 19
+ITEMS = "gold.item_features"
 
 # What may follow what, and the window in which it is counted.
 RATES: dict[str, tuple[Action, Action, Window]] = {
@@ -29,80 +39,84 @@ RATES: dict[str, tuple[Action, Action, Window]] = {
 }
 
 
-def item_counts(log: Log, *, as_ofs: Sequence[AsOf]) -> DataFrame:
-    """features.items.counts_per_item of all people: one row per item code and date.
-
-    item_features reads the rows twice, so persist them.
-    """
-    counts = partial(counts_of_part, as_ofs=as_ofs)
-    return added_up(log.per_item(counts, of_items.item_counts_schema(), reads=["user_id", *of_items.READ]))
-
-
-def counts_of_part(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
-    """features.items.counts_per_item of UserEvents."""
-    users = events.select(pl.col("user_id").unique()).with_row_index("user")
-    numbered = events.join(users, on="user_id", how="left", maintain_order="left").drop("user_id")
-    return of_items.counts_per_item(numbered, as_ofs=as_ofs)
-
-
-def added_up(counted: DataFrame) -> DataFrame:
-    """One row per item and date out of those of its parts."""
-    # By item alone, so that items need not move again to get their names.
-    return counted.repartition("item").groupBy("as_of_date", "item").agg(*_added_up())
-
-
-def item_features(counts: DataFrame, *, items: DataFrame, statistics: DataFrame, prior_strength: float) -> DataFrame:
-    """gold.item_features out of item_counts.
+@dataclass(frozen=True)
+class OfItems:
+    """The function that makes rows of gold.item_features of the counts of whole items.
 
     `items` gives every code its item_id and category_1 (events.user_events.item_codes); `statistics` are
     gold.population_statistics of the dates. Rates are smoothed as in features/funnel.py: (k + s m) / (n + s) of n
     events and k that follow, n at most; m is their ratio over all items and all history, 1 at most, and s is
     `prior_strength`, in events.
     """
-    of_all = counts.groupBy("as_of_date").agg(*(_of_all_items(rate).alias(f"{rate}_of_all") for rate in RATES))
-    medians = statistics.where("statistic = 'category_1_price_median' and value > 0").select(
-        "as_of_date", F.col("key").cast("int").alias("category_1"), F.col("value").alias("median")
-    )
-    rows = counts.join(F.broadcast(of_all), "as_of_date").join(items.select("item", "item_id", "category_1"), "item")
-    rows = rows.join(F.broadcast(medians), ["as_of_date", "category_1"], "left")
-    ratios = {rate: _smoothed(rate, prior_strength) for rate in RATES} | {
-        "popularity_trend": _trend(),
-        "rating_mean": _ratio(F.col("rating_total") / RATING_UNITS, F.col("rating_count")),
-        "price_to_category_median": F.col("price") / F.col("median"),
-        "repeat_buyer_share": _ratio(F.col("repeat_buyers"), F.col(f"buyers_{ALL_HISTORY.name}")),
-    }
-    return rows.withColumns(ratios).select(*ItemFeatures.column_names())
+
+    items: pl.DataFrame
+    statistics: pl.DataFrame
+    prior_strength: float
+
+    def __call__(self, counts: pl.DataFrame) -> pl.DataFrame:
+        """Rows of features.items.item_counts_schema(), of parts of items -> ItemFeatures."""
+        named = added_up(counts).join(self.items.select("item", "item_id", "category_1"), on="item")
+        rows = named.join(self._of_all_items(), on="as_of_date", how="left")
+        rows = rows.join(self._medians(), on=["as_of_date", "category_1"], how="left")
+        rates = {rate: _smoothed(rate, self.prior_strength) for rate in RATES}
+        ratios = {
+            "popularity_trend": _trend(),
+            "rating_mean": _ratio(pl.col("rating_total"), pl.col("rating_count") * RATING_UNITS),
+            "price_to_category_median": pl.col("price") / pl.col("median"),
+            "repeat_buyer_share": _ratio(pl.col("repeat_buyers"), pl.col(f"buyers_{ALL_HISTORY.name}")),
+        }
+        return rows.with_columns(**rates, **ratios).select(ItemFeatures.column_names())
+
+    def _of_all_items(self) -> pl.DataFrame:
+        """m of each rate by date; null where one of both actions is never seen: then the log does not tell of it."""
+        counts = self.statistics.filter(pl.col("statistic") == ITEM_ACTION_COUNT)
+        of_actions = [
+            pl.col("value").filter(pl.col("key") == action).first().alias(action)
+            for action in {action for start, success, _ in RATES.values() for action in (start, success)}
+        ]
+        ratios = {
+            f"{rate}_of_all": pl.when(pl.col(success) > pl.col(start))
+            .then(1.0)
+            .otherwise(pl.col(success) / pl.col(start))
+            for rate, (start, success, _) in RATES.items()
+        }
+        return counts.group_by("as_of_date").agg(of_actions).select("as_of_date", **ratios)
+
+    def _medians(self) -> pl.DataFrame:
+        medians = self.statistics.filter(pl.col("statistic") == median_of(1), pl.col("value") > 0)
+        return medians.select("as_of_date", pl.col("key").cast(pl.Int32).alias("category_1"), median="value")
 
 
-def _added_up() -> list[Column]:
-    priced = F.unix_micros("priced_at").cast("decimal(19,0)") * F.lit(_ABOVE_ANY_PRICE) + F.col("price")
-    return [
-        *(F.sum(name).alias(name) for name in of_items.summed()),
-        F.max("days_since_first_event").alias("days_since_first_event"),
-        F.min("days_since_last_event").alias("days_since_last_event"),
-        F.pmod(F.max(priced), F.lit(_ABOVE_ANY_PRICE)).cast("bigint").alias("price"),
-    ]
+def item_features(log: Log, of_items: OfItems, *, as_ofs: Sequence[AsOf], root: str) -> DataFrame:
+    """WrittenParts: files of gold.item_features below `root`, of all items of people."""
+    counts = log.per_item(partial(counts_of_part, as_ofs=as_ofs), reads=["user_id", *READ])
+    writing = partial(_written, of_items, root)
+    return counts.made_of_whole(writing, schema=arrow_schema(WrittenParts))
 
 
-def _of_all_items(rate: str) -> Column:
-    """Null where one of both is never seen: then the log does not tell of it."""
-    start, success, _ = RATES[rate]
-    started, succeeded = (F.nullif(F.sum(count_of(action, ALL_HISTORY)), F.lit(0)) for action in (start, success))
-    return F.when(succeeded > started, 1.0).otherwise(succeeded / started)
+def counts_of_part(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFrame:
+    """features.items.counts_per_item of UserEvents."""
+    users = events.select(pl.col("user_id").unique()).with_row_index("user")
+    numbered = events.join(users, on="user_id", how="left", maintain_order="left").drop("user_id")
+    return counts_per_item(numbered, as_ofs=as_ofs)
 
 
-def _smoothed(rate: str, strength: float) -> Column:
+def _written(of_items: OfItems, root: str, counts: pl.DataFrame) -> pl.DataFrame:
+    return written_parts(of_items(counts), ItemFeatures, root=root, table=ITEMS, partition="as_of_date")
+
+
+def _smoothed(rate: str, strength: float) -> pl.Expr:
     start, success, window = RATES[rate]
-    started, succeeded = (F.col(count_of(action, window)) for action in (start, success))
-    return (F.least(succeeded, started) + strength * F.col(f"{rate}_of_all")) / (started + strength)
+    started, succeeded = (pl.col(count_of(action, window)) for action in (start, success))
+    return (pl.min_horizontal(succeeded, started) + strength * pl.col(f"{rate}_of_all")) / (started + strength)
 
 
-def _trend() -> Column:
+def _trend() -> pl.Expr:
     """Events a day of the shorter window to those of the longer."""
     short, long = TREND_WINDOWS
-    return _ratio(F.col(liked_in(short)) / F.lit(short.days), F.col(liked_in(long)) / F.lit(long.days))
+    return _ratio(pl.col(liked_in(short)) * long.days, pl.col(liked_in(long)) * short.days)
 
 
-def _ratio(part: Column, whole: Column) -> Column:
+def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """Null where the whole is 0."""
-    return part / F.nullif(whole, F.lit(0))
+    return part / pl.when(whole != 0).then(whole)

@@ -13,6 +13,7 @@ from userprofile.features.population import QUANTILES, RFM_STATISTICS
 from userprofile.features.population_counts import (
     ACTION_SHARE,
     COUNTED,
+    ITEM_ACTION_COUNT,
     BuyersValues,
     PopulationCounts,
     population_counts,
@@ -36,6 +37,7 @@ def statistics_of(counts: DataFrame, buyers: DataFrame, *, as_ofs: Sequence[AsOf
     - rfm_recency_days, rfm_frequency, rfm_monetary, by quantile: see features/population.py
     - category_<level>_price_median, by code: of the unit price (amount / quantity) of purchases, in minor units
     - action_share, by action: of all events, the prior of a rate that one user's few events cannot carry
+    - item_action_count, by action: events with an item, of which the prior of an item's rates is made
 
     What nothing is known of has no row.
     """
@@ -51,7 +53,7 @@ def _of_key(as_of: AsOf) -> Column:
     known = F.col("since") <= F.lit(as_of.date)
     events = F.sum(F.when(known, F.col("events")))
     median = F.percentile(F.when(known, F.col("value")), 0.5, F.col("events"))
-    return F.when(F.col("statistic") == ACTION_SHARE, events.cast("double")).otherwise(median)
+    return F.when(F.col("statistic").isin(ACTION_SHARE, ITEM_ACTION_COUNT), events.cast("double")).otherwise(median)
 
 
 def _as_shares(per_key: DataFrame, as_ofs: Sequence[AsOf]) -> DataFrame:

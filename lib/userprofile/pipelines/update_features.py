@@ -16,8 +16,9 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.dealt_log import dealt_log
 from userprofile.pipelines.engine import Engine
 from userprofile.pipelines.ledger import code_version, runs
+from userprofile.pipelines.places import groups_by_place
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.updating import Earlier, Updating, groups_by_bucket
+from userprofile.pipelines.updating import Earlier, Updating
 from userprofile.pipelines.user_events import deal_events
 from userprofile.pipelines.user_tables import DATE, FEATURES
 from userprofile.tables.row_groups import row_groups
@@ -34,33 +35,33 @@ def update_features(run: Run) -> list[Step]:
 
 
 def _update(run: Run, dealt: Step, as_ofs: Sequence[AsOf]) -> dict[date, Outcome]:
-    log, buckets = dealt_log(run, dealt), dealt.outcome.metrics["buckets"]
+    log = dealt_log(run, dealt)
     (as_of,) = as_ofs
-    earlier = _earlier(run, as_of, buckets, log.items)
+    earlier = _earlier(run, as_of, log.places, log.items)
     since = str(earlier.as_of.date) if earlier else "nothing: every user is computed anew"
     run.say(f"update_features: starts from {since}")
 
     def started_from(engine: Engine) -> Engine:
         return Updating(**vars(engine), earlier=earlier) if earlier else engine
 
-    outcomes = written_features(run, log, as_ofs, started_from=started_from, buckets=buckets)
+    outcomes = written_features(run, log, as_ofs, started_from=started_from)
     start = {"start_date": since} if earlier else {}
     return {day: Outcome(outcome.outputs, {**outcome.metrics, **start}) for day, outcome in outcomes.items()}
 
 
-def _earlier(run: Run, as_of: AsOf, buckets: int, items: pl.DataFrame) -> Earlier | None:
+def _earlier(run: Run, as_of: AsOf, places: int, items: pl.DataFrame) -> Earlier | None:
     """The latest date before it, where its rows were made of the same items, by the same code and configuration, and
-    lie in files of the same buckets."""
+    lie in files of as many places."""
     row = None if run.force else _latest_before(run, as_of.date)
     if row is None:
         return None
     inputs = {pinned["table"]: TableVersion(**pinned) for pinned in row["inputs"]}
     day, features = {DATE: str(row["as_of_date"])}, run.store.pin(FEATURES)
-    groups = groups_by_bucket(row_groups(run.store.path(FEATURES), features.version, partition=day), buckets)
-    if groups is None or not _are_the_same(run, inputs, items):
+    dealt_to, groups = groups_by_place(row_groups(run.store.path(FEATURES), features.version, partition=day))
+    if dealt_to != places or not _are_the_same(run, inputs, items):
         return None
     since = AsOf.at(row["as_of_date"], run.config.source.timezone)
-    return Earlier(since, inputs["silver.events"].version, groups, buckets)
+    return Earlier(since, inputs["silver.events"].version, groups, places)
 
 
 def _latest_before(run: Run, day: date) -> dict[str, Any] | None:

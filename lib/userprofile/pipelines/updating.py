@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,38 +11,21 @@ import pyarrow as pa
 from userprofile.features.catalogue import user_features_schema
 from userprofile.features.update import updated_features
 from userprofile.pipelines.engine import Engine
+from userprofile.pipelines.places import place_of
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.spark.columnar import USER, RowGroup
+from userprofile.spark.columnar import RowGroup
 from userprofile.tables.row_groups import read_row_groups
 from userprofile.windows import AsOf
-
-_BUCKET = re.compile(r"/part-(\d+)of(\d+)-")
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """gold.user_features as of an earlier date, in files of the buckets that events are dealt to."""
+    """gold.user_features as of an earlier date, in files of the places that users are dealt to."""
 
     as_of: AsOf
     loaded: int  # the version of silver.events that it was made of
-    groups: Mapping[int, Sequence[RowGroup]]  # by bucket
-    buckets: int
-
-
-def bucket_label(bucket: int, buckets: int) -> str:
-    """How the name of a file says whose rows it holds."""
-    return f"{bucket:05}of{buckets:05}-"
-
-
-def groups_by_bucket(groups: Sequence[RowGroup], buckets: int) -> dict[int, list[RowGroup]] | None:
-    """None where a file does not hold users of one of so many buckets, as those of build_features do not."""
-    found: dict[int, list[RowGroup]] = {}
-    for group in groups:
-        named = _BUCKET.search(group[0])
-        if named is None or int(named[2]) != buckets:
-            return None
-        found.setdefault(int(named[1]), []).append(group)
-    return found
+    groups: Mapping[int, Sequence[RowGroup]]  # by place
+    places: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +35,7 @@ class Updating(Engine):
     earlier: Earlier = field(kw_only=True)
 
     def features(self, ordered: pl.DataFrame) -> pl.DataFrame:
-        """The same rows, of the events of a bucket's users."""
+        """The same rows, of the events of a place's users."""
         (as_of,) = self.as_ofs
         return updated_features(
             ordered.with_columns(is_new=pl.col("loaded") > self.earlier.loaded),
@@ -71,8 +53,7 @@ class Updating(Engine):
 
     def _earlier_rows(self, events: pl.DataFrame) -> pl.DataFrame:
         rows = user_features_schema(self.catalogue)
-        bucket = events.head(1).select(USER % self.earlier.buckets).item()
-        groups = self.earlier.groups.get(bucket, ())
+        groups = self.earlier.groups.get(place_of(events, self.earlier.places), ())
         if not groups:
             return rows.create_empty()
         fields = pa.schema([field for field in arrow_schema(rows) if field.name != "as_of_date"])

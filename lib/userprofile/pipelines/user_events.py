@@ -22,7 +22,7 @@ from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.events import CodedEvents, SilverUserEvents
 from userprofile.schemas.ops import WrittenParts
-from userprofile.spark.columnar import USER, RowGroup, whole_of
+from userprofile.spark.columnar import USER, RowGroup, dealt, moving
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
 from userprofile.windows import in_time_order
@@ -45,16 +45,9 @@ def _deal(run: Run, events: TableVersion) -> Outcome:
     buckets = known.buckets if known else _fewest(run, events.rows)
     new = [group for group in groups if not (known and group in known.groups)]
     tasks = max(-(-sum(rows for *_, rows in new) // run.config.build_features.events_per_partition), 1)
-    parts = whole_of(
-        run.spark,
-        new,
-        _Coded(coding_of(run), events.version),
-        _Bucket(run.store.root, buckets),
-        by=USER,
-        schema=arrow_schema(WrittenParts),
-        tasks=max(tasks, run.spark.sparkContext.defaultParallelism),
-        partitions=buckets,
-    )
+    work = dealt(new, max(tasks, run.spark.sparkContext.defaultParallelism))
+    users = moving(run.spark, work, _Coded(coding_of(run), events.version), by=USER, places=buckets)
+    parts = users.made_of_whole(_Bucket(run.store.root, buckets), schema=arrow_schema(WrittenParts))
     written = run.store.replace_parts(
         pl.DataFrame(parts.toArrow()), TABLE, SilverUserEvents, partition=BUCKET, keep=known is not None
     )

@@ -13,11 +13,10 @@ import polars as pl
 from userprofile.features.catalogue import user_features_schema
 from userprofile.features.user_categories import READ, user_categories_per_user
 from userprofile.pipelines.engine import Engine
-from userprofile.pipelines.updating import bucket_label
+from userprofile.pipelines.places import place_label
 from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.gold import UserCategoryFeatures, UserSequences
 from userprofile.schemas.ops import WrittenParts
-from userprofile.spark.columnar import USER
 from userprofile.windows import in_time_order
 
 DATE = "as_of_date"
@@ -40,7 +39,7 @@ class UserTables:
     engine: Engine
     categories: Categories
     root: str
-    buckets: int = 0  # that events are dealt to; then names of files say whose rows they hold
+    places: int  # that users are dealt to; names of files say whose rows they hold
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> WrittenParts: a file per table and as-of date with rows."""
@@ -50,9 +49,7 @@ class UserTables:
             ordered, as_ofs=self.engine.as_ofs, names=self.engine.names, **vars(self.categories)
         )
         rows = {FEATURES: of_users, SEQUENCES: of_users, CATEGORIES: of_categories}
-        label = ""
-        if self.buckets:
-            label = bucket_label(events.head(1).select(USER % self.buckets).item(), self.buckets)
+        label = place_label(events, self.places)
         return pl.concat(
             written_parts(rows[table], schema, root=self.root, table=table, partition=DATE, label=label)
             for table, schema in self.tables().items()

@@ -8,6 +8,7 @@ import dataframely as dy
 import polars as pl
 
 from userprofile.pipelines.coded_log import OfUsers
+from userprofile.pipelines.places import place_label
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.batches import declared_batches
@@ -22,11 +23,13 @@ class WritingParts:
     root: str
     table: str
     partition: str
+    places: int  # that users are dealt to; names of files say whose rows they hold
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> WrittenParts."""
         rows, schema = self.function(events), self.function.schema()
-        return written_parts(rows, schema, root=self.root, table=self.table, partition=self.partition)
+        label = place_label(events, self.places)
+        return written_parts(rows, schema, root=self.root, table=self.table, partition=self.partition, label=label)
 
     def reads(self) -> set[str]:
         """The columns of events that are needed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import dataframely as dy
 import pyarrow as pa
 
@@ -9,8 +11,11 @@ import pyarrow as pa
 _SIGNED = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
 
 
-def arrow_schema(schema: type[dy.Schema]) -> pa.Schema:
-    """The columns of a table class: names, types and nullability in its order, without Polars' metadata.
+Columns: TypeAlias = type[dy.Schema] | pa.Schema  # a table class, or columns that only a run can know
+
+
+def arrow_schema(schema: Columns) -> pa.Schema:
+    """The columns of a table: names, types and nullability in its order, without Polars' metadata.
 
     Spark knows neither views, 64-bit offsets, dictionaries nor unsigned integers: they become string, binary, list and
     signed integers, at any depth. Points in time become microseconds.

@@ -48,6 +48,6 @@ class WrittenParts(dy.Schema):
 
     table = dy.String(nullable=False)
     path = dy.String(primary_key=True)  # below the table's folder
-    partition = dy.String(nullable=False)  # the value that all its rows have in the partition column
+    partition = dy.String(nullable=False)  # the value that all its rows have in the partition column, if any
     rows = dy.Int64(nullable=False)
     bytes = dy.Int64(nullable=False)

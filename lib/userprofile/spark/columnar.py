@@ -1,4 +1,4 @@
-"""The one shuffle of a log that stands in files: columns go from Parquet to whole users without becoming rows.
+"""The one shuffle of what stands in files: columns go from Parquet to whole users, or items, without becoming rows.
 
 A task reads row groups, deals their rows to places by user, and hands each place its rows as one compressed value;
 Spark moves these values, and another task puts a place's together. Rows of the JVM would cost more than all that is
@@ -8,6 +8,7 @@ computed of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 import polars as pl
@@ -36,38 +37,61 @@ def rows_of(spark: SparkSession, work: Sequence[Sequence[RowGroup]], read: Read,
     return _tasks(spark, len(work)).mapInArrow(rows_of_task, spark_schema(schema))
 
 
-def whole_of(
-    spark: SparkSession,
-    groups: Sequence[RowGroup],
-    read: Read,
-    function: Callable[[pl.DataFrame], pl.DataFrame],
-    *,
-    by: pl.Expr,
-    schema: pa.Schema,
-    tasks: int,
-    partitions: int,
-) -> DataFrame:
-    """Rows that `function` makes of all rows that share `by`, a number >= 0; the columns are those of `schema`.
+@dataclass(frozen=True)
+class Moving:
+    """Rows on their way to as many places, all that belong together to the same.
 
-    `read` makes rows of row groups. All of one number meet in one call of `function`, as one frame, in no order; there
-    is a call for each of `partitions` that has rows. Both functions run on executors: they must pickle and reach for
-    nothing.
+    Functions run on executors: they must pickle and reach for nothing.
     """
-    work = dealt(groups, tasks)
-    place = (by % partitions).cast(pl.Int32).alias(_PLACE)
+
+    parts: DataFrame  # columns of _MOVED
+    places: int
+
+    def made_of_whole(self, function: Callable[[pl.DataFrame], pl.DataFrame], *, schema: pa.Schema) -> DataFrame:
+        """Rows that `function` makes of all rows of a place, as one frame, in no order; columns are those of `schema`.
+
+        There is a call for each place that has rows.
+        """
+
+        def rows_of_place(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for frame in _received(batches):
+                yield from declared_batches(function(frame), schema)
+
+        return self._at_places().mapInArrow(rows_of_place, spark_schema(schema))
+
+    def moved_on(self, function: Callable[[pl.DataFrame], pl.DataFrame], *, by: pl.Expr, places: int) -> Moving:
+        """The same rows, on their way to other places, by a number >= 0."""
+
+        def parts_of_place(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for frame in _received(batches):
+                yield from _parts(function(frame), by, places)
+
+        return Moving(self._at_places().mapInArrow(parts_of_place, spark_schema(_MOVED)), places)
+
+    def _at_places(self) -> DataFrame:
+        return self.parts.repartitionById(self.places, _PLACE)
+
+
+def moving(spark: SparkSession, work: Sequence[Sequence[RowGroup]], read: Read, *, by: pl.Expr, places: int) -> Moving:
+    """What `read` makes of the row groups of each task, dealt to places by a number >= 0."""
 
     def parts_of_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for mine in _work_of(batches, work):
-            yield from _parts(read(mine).with_columns(place))
+            yield from _parts(read(mine), by, places)
 
-    def rows_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if received := [part for batch in batches for part in _received(batch)]:
-            frame = pl.concat(received)
-            received.clear()
-            yield from declared_batches(function(frame.rechunk()), schema)
+    return Moving(_tasks(spark, len(work)).mapInArrow(parts_of_task, spark_schema(_MOVED)), places)
 
-    moved = _tasks(spark, len(work)).mapInArrow(parts_of_task, spark_schema(_MOVED))
-    return moved.repartitionById(partitions, _PLACE).mapInArrow(rows_of_partition, spark_schema(schema))
+
+def moving_rows(
+    frame: DataFrame, function: Callable[[pl.DataFrame], pl.DataFrame], *, by: pl.Expr, places: int
+) -> Moving:
+    """What `function` makes of the rows of each partition, dealt to places by a number >= 0."""
+
+    def parts_of_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if rows := list(batches):
+            yield from _parts(function(pl.DataFrame(pa.Table.from_batches(rows))), by, places)
+
+    return Moving(frame.mapInArrow(parts_of_partition, spark_schema(_MOVED)), places)
 
 
 def dealt(groups: Sequence[RowGroup], tasks: int) -> list[list[RowGroup]]:
@@ -90,12 +114,18 @@ def _work_of(batches: Iterable[pa.RecordBatch], work: Sequence[Sequence[RowGroup
     return (work[number] for batch in batches for number in batch.column(0).to_pylist())
 
 
-def _parts(placed: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+def _parts(rows: pl.DataFrame, by: pl.Expr, places: int) -> Iterator[pa.RecordBatch]:
+    placed = rows.with_columns((by % places).cast(pl.Int32).alias(_PLACE))
     for (place,), part in placed.partition_by(_PLACE, as_dict=True, include_key=False).items():
         stream = BytesIO()
         part.write_ipc_stream(stream, compression="lz4")
         yield pa.RecordBatch.from_pydict({_PLACE: [place], "rows": [stream.getvalue()]}, schema=_MOVED)
 
 
-def _received(batch: pa.RecordBatch) -> Iterator[pl.DataFrame]:
-    return (pl.read_ipc_stream(BytesIO(rows)) for rows in batch.column("rows").to_pylist())
+def _received(batches: Iterable[pa.RecordBatch]) -> Iterator[pl.DataFrame]:
+    """All rows as one frame; nothing where there are none."""
+    streams = (rows for batch in batches for rows in batch.column("rows").to_pylist())
+    if received := [pl.read_ipc_stream(BytesIO(rows)) for rows in streams]:
+        frame = pl.concat(received, rechunk=True)
+        received.clear()
+        yield frame

@@ -26,11 +26,11 @@ def require_same_schema(received: StructType, expected: StructType, *, what: str
 
 
 def require_partition(received: Sequence[str], expected: str, table: str) -> None:
-    """The table is partitioned by this column alone; raises DataGateError where it is not."""
-    if list(received) != [expected]:
+    """The table is partitioned by this column alone, or by none; raises DataGateError where it is not."""
+    if list(received) != [expected] * bool(expected):
         raise DataGateError(
             f"table {table} was written with other partitions",
-            expected=expected,
+            expected=expected or "none",
             received=", ".join(received) or "none",
             fix="remove its folder and run the job that builds it again: it holds nothing that silver does not",
         )

@@ -25,16 +25,18 @@ def write_part(
     *,
     root: str,
     table: str,
-    partition: str,
-    value: str,
+    partition: str = "",
+    value: str = "",
     label: str = "",
 ) -> dict[str, Any]:
     """Write rows of one value of the partition column, without that column, to a new file; its row of WrittenParts.
 
+    Without `partition`, rows of a table that has none.
     The file's name begins with the label. `root` is a store's, and must be there if it is a folder. A file that no
     commit takes in, as of a task that Spark did again, is no part of the table; Delta's vacuum removes it.
     """
-    path = f"{partition}={value}/part-{label}{uuid4()}.parquet"
+    folder = f"{partition}={value}/" if partition else ""
+    path = f"{folder}part-{label}{uuid4()}.parquet"
     written = pa.Table.from_batches(rows, schema)
     files = PyFileSystem(DeltaStorageHandler(root))
     whole_path = f"{table.replace('.', '/')}/{path}"
@@ -47,6 +49,7 @@ def add_actions(parts: pl.DataFrame, partition: str) -> list[AddAction | RemoveA
     """What a commit says of each of WrittenParts."""
     now = int(time.time() * 1000)
     return [
-        AddAction(path, size, {partition: value}, now, data_change=True, stats=json.dumps({"numRecords": rows}))
+        AddAction(path, size, values, now, data_change=True, stats=json.dumps({"numRecords": rows}))
         for path, value, rows, size in parts.select("path", "partition", "rows", "bytes").iter_rows()
+        for values in [{partition: value} if partition else {}]
     ]

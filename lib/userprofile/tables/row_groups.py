@@ -48,6 +48,11 @@ def row_groups(
         ]
 
 
+def columns_of(path: str, version: int, *, made_by: str = "build_features") -> pa.Schema:
+    """All columns of the version, those of its partitions too. Raises UsageError as row_groups does."""
+    return pa.schema(_open(path, version, made_by).schema().to_arrow())
+
+
 def by_partition(groups: Iterable[tuple[str, int, int]], column: str) -> dict[str, list[tuple[str, int, int]]]:
     """The row groups of each value of the partition column, as their files' paths tell it."""
     found: dict[str, list[tuple[str, int, int]]] = {}

@@ -21,7 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from userprofile.errors import ConflictError, DataGateError
-from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.arrow import Columns, arrow_schema
 from userprofile.tables.expectations import gained, lost, require_partition, require_same_schema
 from userprofile.tables.locks import one_writer
 from userprofile.tables.parts import add_actions
@@ -125,14 +125,14 @@ class Store:
         self,
         parts: pl.DataFrame,
         table: str,
-        schema: type[dy.Schema],
+        schema: Columns,
         *,
-        partition: str,
+        partition: str = "",
         values: Sequence[str] = (),
         keep: bool = False,
     ) -> TableVersion:
         """Put the files of WrittenParts that are this table's in the place of all rows, or of those of the partition's
-        `values`, or of none where it is to `keep` all, in one commit.
+        `values`, or of none where it is to `keep` all, in one commit. Without `partition` the table has none.
         """
         mine = parts.filter(pl.col("table") == table)
         replaced = [(partition, "in", list(values))] if values else None
@@ -140,13 +140,13 @@ class Store:
             require_partition(log.metadata().partition_columns, partition, table)
             added, commit = add_actions(mine, partition), self._commit([])
             mode: Literal["append", "overwrite"] = "append" if keep else "overwrite"
-            log.create_write_transaction(added, mode, log.schema(), partition, replaced, commit_properties=commit)
+            log.create_write_transaction(
+                added, mode, log.schema(), [partition] if partition else [], replaced, commit_properties=commit
+            )
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), sum(mine["rows"]))
 
     @contextmanager
-    def _without_spark(
-        self, table: str, schema: type[dy.Schema], partition: str = ""
-    ) -> Iterator[deltalake.DeltaTable]:
+    def _without_spark(self, table: str, schema: Columns, partition: str = "") -> Iterator[deltalake.DeltaTable]:
         with one_writer(self.path(table)), _clear_errors(table):
             self._create(table, schema, partition)
             yield deltalake.DeltaTable(self.path(table))
@@ -192,7 +192,7 @@ class Store:
         what = f"the rows to be written to {table} have other columns"
         require_same_schema(received, _spark_schema(schema), what=what, nullability=False)
 
-    def _create(self, table: str, schema: type[dy.Schema], partition: str) -> bool:
+    def _create(self, table: str, schema: Columns, partition: str) -> bool:
         """Make the table and say so, or give it the columns that it lacks; Delta refuses nulls where none may be."""
         if not self.exists(table):
             with _made_by_one(table):
@@ -209,7 +209,7 @@ class Store:
         return False
 
 
-def _spark_schema(schema: type[dy.Schema]) -> StructType:
+def _spark_schema(schema: Columns) -> StructType:
     return from_arrow_schema(arrow_schema(schema))
 
 
