@@ -38,7 +38,7 @@ def test_rows_are_those_of_the_declared_table(features, random_log, as_ofs):
     rows, schema = features(random_log(0), as_ofs), user_features_schema(CATALOGUE)
     schema.validate(rows, cast=False)
     assert dict(rows.schema) == {name: column.dtype for name, column in schema.columns().items()}
-    assert rows.equals(rows.sort("user_id", "as_of_date"))
+    assert rows.equals(rows.sort("as_of_date", "user_id"))
 
 
 def test_a_row_is_a_user_with_an_event_before_the_date(features, random_log, as_ofs):
@@ -95,7 +95,7 @@ def test_one_microsecond_before_the_instant_counts(features, random_log, as_ofs,
 def test_several_dates_at_once_are_each_alone(features, random_log, as_ofs):
     events = random_log(6)
     alone = pl.concat([features(events, [as_of]) for as_of in as_ofs])
-    assert features(events, as_ofs).equals(alone.sort("user_id", "as_of_date"))
+    assert features(events, as_ofs).equals(alone.sort("as_of_date", "user_id"))
 
 
 def test_no_events_are_no_rows(features, random_log, as_ofs):
@@ -146,4 +146,4 @@ def test_twins_in_a_crowd_have_the_same_bits(features, random_log, as_ofs):
 def test_a_user_alone_has_the_same_bits_as_among_others(features, random_log, as_ofs, seed):
     events = random_log(seed)
     alone = [features(events.filter(pl.col("user_id") == user_id), as_ofs) for user_id in events["user_id"].unique()]
-    assert pl.concat(alone).sort("user_id", "as_of_date").equals(features(events, as_ofs))
+    assert pl.concat(alone).sort("as_of_date", "user_id").equals(features(events, as_ofs))

@@ -35,7 +35,7 @@ def test_sequences_agree_with_plain_python(random_log, history_of, as_ofs, seed)
 def test_rows_are_those_of_the_declared_table(random_log, as_ofs):
     rows = sequences_per_user(random_log(0), as_ofs=as_ofs, length=LENGTH)
     UserSequences.validate(rows, cast=False)
-    assert rows.equals(rows.sort("user_id", "as_of_date"))
+    assert rows.equals(rows.sort("as_of_date", "user_id"))
     assert (rows["sequence_age_days"].list.min() > 0).all()
 
 

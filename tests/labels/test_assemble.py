@@ -32,7 +32,7 @@ def labels(as_ofs, label_window, log_end):
 def test_rows_are_those_of_the_declared_table(labels, random_log):
     rows = labels(random_log(0))
     Labels.validate(rows, cast=False)
-    assert rows.equals(rows.sort("user_id", "as_of_date"))
+    assert rows.equals(rows.sort("as_of_date", "user_id"))
 
 
 def test_everyone_known_before_the_date_is_labelled(labels, random_log, as_ofs):

@@ -38,6 +38,14 @@ def test_each_value_has_its_file_with_the_declared_columns(tmp_path):
     assert kept.rows() == [("b", 2), ("c", 3)]
 
 
+def test_rows_of_a_value_are_one_file_in_their_order_wherever_they_stood(tmp_path):
+    mixed = ROWS.with_columns(split=pl.Series(["train", "test", "train"]))
+    parts = write(mixed, tmp_path)
+    assert parts.select("partition", "rows").rows() == [("test", 1), ("train", 2)]
+    kept = pl.read_parquet(tmp_path / "gold" / "counts" / parts["path"][1], hive_partitioning=False)
+    assert kept.rows() == [("a", 1), ("c", 3)]
+
+
 def test_no_rows_are_no_files(tmp_path):
     assert write(ROWS.clear(), tmp_path).height == 0
     assert list(tmp_path.iterdir()) == []

@@ -26,20 +26,20 @@ def features_per_user(
     statistics: pl.DataFrame,
     names: pl.DataFrame,
 ) -> pl.DataFrame:
-    """One row per user and as-of date with at least one event before it; by user, then date.
+    """One row per user and as-of date with at least one event before it; by date, then user.
 
     `events` are UserEvents, whole users, in any order (in_time_order spares the sort when several functions read
     them). `statistics` are rows of PopulationStatistics, `names` of SilverCodes: the words behind the codes of the
     columns that "value" features rank. Columns and types are those of `user_features_schema(catalogue)`.
     Raises DataGateError where buyers have no statistics to be scored against, or a code has no word.
     """
-    schema = user_features_schema(catalogue)
-    of_events = of_events_per_user(events, as_ofs=as_ofs, catalogue=catalogue, statistics=statistics, names=names)
+    schema, dates = user_features_schema(catalogue), sorted(as_ofs)
+    of_events = of_events_per_user(events, as_ofs=dates, catalogue=catalogue, statistics=statistics, names=names)
     dated = [
         with_row_features(rows, as_of=as_of, features=catalogue.per("row"), statistics=statistics)
-        for as_of, rows in zip(as_ofs, of_events, strict=True)
+        for as_of, rows in zip(dates, of_events, strict=True)
     ]
-    return in_schema(pl.concat(dated).sort("user_id", "as_of_date"), schema) if dated else schema.create_empty()
+    return in_schema(pl.concat(dated), schema) if dated else schema.create_empty()
 
 
 def of_events_per_user(

@@ -20,7 +20,7 @@ def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: 
     """gold.user_sequences: per user and as-of date with an event before it, the last `length` events, oldest first.
 
     Events of one time stand by event_order. A code that an event lacks is 0, as is the gap before a user's first event.
-    Rows by user, then date.
+    Rows by date, then user.
     """
     if length < 1:
         raise UsageError("a sequence needs a length", expected="at least 1 event", received=str(length))
@@ -29,11 +29,10 @@ def sequences_per_user(events: pl.DataFrame, *, as_ofs: Sequence[AsOf], length: 
         .lazy()
         .select("user_id", "event_time", "known_at", *(pl.col(name).fill_null(0) for name in CODES))
     )
-    dated = [_as_of_rows(ordered, as_of=as_of, length=length) for as_of in as_ofs]
+    dated = [_as_of_rows(ordered, as_of=as_of, length=length) for as_of in sorted(as_ofs)]
     if not dated:
         return UserSequences.create_empty()
-    rows = pl.concat(pl.collect_all(dated)).sort("user_id", "as_of_date")
-    return in_schema(rows, UserSequences)
+    return in_schema(pl.concat(pl.collect_all(dated)), UserSequences)
 
 
 def _as_of_rows(ordered: pl.LazyFrame, *, as_of: AsOf, length: int) -> pl.LazyFrame:

@@ -28,7 +28,7 @@ def labels_per_user(
     active: Window,
     log_end: datetime,
 ) -> pl.DataFrame:
-    """gold labels: one row per user and as-of date with an event known before it, by user, then date.
+    """gold labels: one row per user and as-of date with an event known before it, by date, then user.
 
     `events` are UserEvents, whole users, in any order; the log holds every event before `log_end`. Who bought in the
     window `active` can churn. Raises UsageError where a label window ends after `log_end`: such a label cannot be
@@ -42,7 +42,7 @@ def labels_per_user(
     first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("known_at").min())
     bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])
     dated = []
-    for as_of in as_ofs:
+    for as_of in sorted(as_ofs):
         rows = first_seen.filter(as_of.knows()).select("user_id", pl.lit(as_of.date).alias("as_of_date"))
         for kind, seen in (("purchases", bought), ("events", ordered)):
             of_kind = [label for label in labels if label.of == kind]
@@ -50,7 +50,7 @@ def labels_per_user(
         dated.append(with_churn(rows, bought, as_of=as_of, active=active))
     if not dated:
         return Labels.create_empty()
-    rows = pl.concat(dated).sort("user_id", "as_of_date")
+    rows = pl.concat(dated)
     return rows.select(pl.col(name).cast(column.dtype) for name, column in Labels.columns().items())
 
 

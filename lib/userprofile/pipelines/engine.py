@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.settings import BuildFeatures
+from userprofile.errors import UserprofileError
 from userprofile.events.price_bands import price_band_names
 from userprofile.features.assemble import features_per_user
 from userprofile.features.catalogue import catalogue, user_features_schema
@@ -50,20 +51,19 @@ class Engine:
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> one row per user and as-of date, in the columns of `schema()`."""
         ordered = in_time_order(events)
-        rows = self.features(ordered).join(
-            sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length), on=KEY
-        )
-        if self.labelling is None:
-            return rows
-        labels = labels_per_user(
-            ordered,
-            as_ofs=self.as_ofs,
-            label_window=self.labelling.window,
-            category_level=self.labelling.category_level,
-            active=self.labelling.active,
-            log_end=self.labelling.log_end.instant,
-        )
-        return rows.join(labels, on=KEY)
+        sequences = sequences_per_user(ordered, as_ofs=self.as_ofs, length=self.sequence_length)
+        return _side_by_side([self.features(ordered), sequences, *self._labels(ordered)])
+
+    def _labels(self, ordered: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        if self.labelling is not None:
+            yield labels_per_user(
+                ordered,
+                as_ofs=self.as_ofs,
+                label_window=self.labelling.window,
+                category_level=self.labelling.category_level,
+                active=self.labelling.active,
+                log_end=self.labelling.log_end.instant,
+            )
 
     def features(self, ordered: pl.DataFrame) -> pl.DataFrame:
         """Rows of gold.user_features, of events in order."""
@@ -79,6 +79,15 @@ class Engine:
         """The columns of all that is computed."""
         more: list[type[dy.Schema]] = [Labels] if self.labelling else []
         return type("UserRows", (*more, UserSequences, user_features_schema(self.catalogue)), {})
+
+
+def _side_by_side(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of the same users and dates in the same order: a join would copy every list."""
+    first, *others = frames
+    for other in others:
+        if not first.select(KEY).equals(other.select(KEY)):
+            raise UserprofileError("functions of whole users gave rows of other users or dates, or in another order")
+    return pl.concat([first, *(other.drop(KEY) for other in others)], how="horizontal")
 
 
 def feature_catalogue(settings: BuildFeatures, timezone: str) -> Catalogue:

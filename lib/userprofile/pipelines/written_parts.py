@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import dataframely as dy
 import polars as pl
@@ -50,10 +52,9 @@ def written_parts(
     """
     columns = arrow_schema(schema)
     columns = columns.remove(columns.get_field_index(partition))
-    of_values = rows.select(partition, *columns.names).partition_by(partition, as_dict=True, include_key=False)
     parts = [
         write_part(
-            declared_batches(some, columns),
+            declared_batches(some.select(columns.names), columns),
             columns,
             root=root,
             table=table,
@@ -61,6 +62,15 @@ def written_parts(
             value=str(value),
             label=label,
         )
-        for (value,), some in of_values.items()
+        for value, some in _by_value(rows, partition)
     ]
     return pl.DataFrame(parts, schema=WrittenParts.create_empty().schema)
+
+
+def _by_value(rows: pl.DataFrame, partition: str) -> Iterator[tuple[Any, pl.DataFrame]]:
+    """Slices where rows stand by the value already, since copies of long lists take long."""
+    ordered = rows if rows[partition].is_sorted() else rows.sort(partition, maintain_order=True)
+    lengths, values = ordered.select(pl.col(partition).rle()).unnest(partition).get_columns()
+    starts = lengths.cum_sum() - lengths
+    for value, start, length in zip(values, starts, lengths, strict=True):
+        yield value, ordered.slice(start, length)
