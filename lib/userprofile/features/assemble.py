@@ -90,7 +90,8 @@ class _Histories:
 
     def last_times(self, known: pl.Expr) -> pl.Series:
         """Of each user's last known event, in the place of the user's number; null elsewhere."""
-        times = self.events.filter(known).group_by("user", maintain_order=True).agg(pl.col("event_time").last())
+        seen = self.events.lazy().filter(known).select("user", "event_time")
+        times = seen.filter(pl.col("user").ne_missing(pl.col("user").shift(-1))).collect(engine="in-memory")
         nothing = pl.Series([None], dtype=times.schema["event_time"])
         places = nothing.new_from_index(0, self.events.select(pl.col("user").max().fill_null(0)).item() + 1)
         return places.scatter(times["user"], times["event_time"])
