@@ -52,6 +52,10 @@ class ConflictError(UserprofileError):
     exit_code = ExitCode.CONFLICT
 
 
+class RankLostError(UserprofileError):
+    """A rank of a training died or hung; training can go on from its last checkpoint."""
+
+
 class InterruptedRunError(UserprofileError):
     """The run was stopped from outside; the same command goes on where it stopped."""
 

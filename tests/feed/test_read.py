@@ -173,3 +173,24 @@ def test_reading_ahead_stops_with_its_reader():
     assert [int(next(ahead)["number"]) for _ in range(4)] == [0, 1, 2, 3]
     ahead.close()
     assert len(made) <= 4 + 3
+
+
+@pytest.mark.parametrize(("rows", "shuffle"), [(53, (3, 1)), (2, (3, 1)), (64, None)])
+def test_what_is_done_is_left_out_and_the_rest_comes_as_it_would(tmp_path, rows, shuffle):
+    groups = written(tmp_path, rows=rows, per_group=11)
+    plan = plan_pass(groups, shards=2, batch_rows=8, shuffle=shuffle, buffer_rows=6)
+    whole = list(batches(plan, range(2), SPEC))
+    for done in range(plan.steps + 1):
+        rest = list(batches(plan, range(2), SPEC, done=done))
+        assert len(rest) == plan.steps - done
+        for one, other in zip(rest, whole[done:], strict=True):
+            for key, values in one.items():
+                np.testing.assert_array_equal(values, other[key], err_msg=key)
+
+
+def test_blocks_that_are_done_are_not_read(tmp_path):
+    """Their files may be gone."""
+    groups = written(tmp_path, rows=40, per_group=8)
+    gone = [RowGroup(str(tmp_path / "gone.parquet"), 0, 8), *groups]
+    plan = plan_pass(gone, shards=1, batch_rows=8, shuffle=None, buffer_rows=8)
+    assert len(list(batches(plan, (0,), SPEC, done=1))) == 5

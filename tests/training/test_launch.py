@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -22,6 +24,7 @@ ALONE = """
 import sys
 import userprofile.training.launch, userprofile.training.evaluate
 assert not {"tensorflow", "keras", "horovod", "pyspark"} & set(sys.modules), "loaded by the launcher"
+from dataclasses import replace
 from pathlib import Path
 from userprofile.training.worker import attempt
 files = attempt(Path(sys.argv[1]).read_text())
@@ -123,3 +126,63 @@ def test_shards_that_ranks_cannot_share_are_refused_before_anything_starts(reque
     with pytest.raises(UsageError, match="2 shards for 3 ranks"):
         launch(request_for(), processes=3, spark=None, workplace=workplace, report=print)
     assert children() == []
+
+
+# With dropout, so that a training that goes on must draw what it would have drawn.
+DROPPING = {
+    "item_width": 4, "category_width": 3, "action_width": 2, "sequence_width": 6, "dense_width": 5,
+    "embedding_width": 8, "dropout": 0.3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> str:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_rank_is_named_and_training_goes_on_to_the_same_weights(
+    request_for, workplace, checkpoints, tmp_path, how
+):
+    """As if nothing had happened, dropout included: what it draws follows from the step."""
+    lines: list[str] = []
+
+    def lose_one(line: str) -> None:
+        lines.append(line)
+        if line.startswith("epoch 2/") and not any("all ranks start again" in told for told in lines):
+            rank(1).send_signal(how)
+
+    request = request_for(epochs=4, checkpoints=checkpoints, checkpoint_steps=3, silent_seconds=3, settings=DROPPING)
+    disturbed = launch(request, processes=2, spark=None, workplace=workplace, report=lose_one, restarts=1)
+    calm = launch(replace(request, checkpoints=""), processes=2, spark=None, workplace=workplace, report=print)
+    for left, right in zip(weights_of(disturbed, tmp_path), weights_of(calm, tmp_path), strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert any("rank 1 of the training" in line and "all ranks start again" in line for line in lines)
+    assert any(line.startswith("going on after step ") for line in lines)
+    assert [entry["epoch"] for entry in disturbed.history] == [1, 2, 3, 4]
+    assert children() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interruption_leaves_a_checkpoint_and_the_next_start_goes_on(
+    request_for, workplace, checkpoints, tmp_path, processes
+):
+    request = request_for(epochs=30, patience=30, checkpoints=checkpoints, checkpoint_steps=10_000, settings=DROPPING)
+
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch 2/"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError, match="was stopped after step"):
+        launch(request, processes=processes, spark=None, workplace=workplace, report=interrupt)
+    assert children() == []
+    lines: list[str] = []
+    resumed = launch(request, processes=processes, spark=None, workplace=workplace, report=lines.append)
+    calm = launch(replace(request, checkpoints=""), processes=processes, spark=None, workplace=workplace, report=print)
+    assert any(line.startswith("going on after step ") for line in lines)
+    for left, right in zip(weights_of(resumed, tmp_path), weights_of(calm, tmp_path), strict=True):
+        np.testing.assert_array_equal(left, right)

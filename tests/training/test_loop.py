@@ -19,7 +19,7 @@ from userprofile.feed.read import FEATURE_KEYS, batches
 from userprofile.model.losses import weighted_losses
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
-from userprofile.training import loop
+from userprofile.training import loop, state
 from userprofile.training.collective import alone
 from userprofile.training.loop import train
 from userprofile.training.step import LARGEST_GRADIENT_NORM, Sums, training_step, validation_step
@@ -40,7 +40,7 @@ def weights_of(files: dict[str, bytes]) -> list[np.ndarray]:
 def test_it_learns_and_tells_of_it(request_for):
     lines: list[str] = []
     beats: list[int] = []
-    trained = train(request_for(epochs=4), alone(), report=lines.append, beat=lambda: beats.append(1))
+    trained = train(request_for(epochs=4), alone(), report=lines.append, beat=lambda *where: beats.append(1))
     assert set(trained.files) == {NETWORK, SPEC, HISTORY}
     assert [entry["epoch"] for entry in trained.history] == [1, 2, 3, 4]
     assert sum(trained.history[-1]["train"].values()) < sum(trained.history[0]["train"].values())
@@ -59,17 +59,17 @@ def test_the_best_epoch_is_kept_and_patience_ends(request_for, monkeypatch):
     told = iter([3.0, 1.0, 2.0, 2.0, 2.0])
     seen: list[list[np.ndarray]] = []
 
-    def judged(self, step, plan):
+    def judged(self, step, plan, epoch):
         return {"purchase": next(told)}
 
-    real = loop._Best.see
+    real = state.Best.see
 
     def watched(self, epoch, validation):
         seen.append(self.model.get_weights())
         real(self, epoch, validation)
 
     monkeypatch.setattr(loop._Run, "validated", judged)
-    monkeypatch.setattr(loop._Best, "see", watched)
+    monkeypatch.setattr(state.Best, "see", watched)
     trained = train(request_for(epochs=9, patience=2), alone(), report=silent)
     assert len(trained.history) == 4
     for kept, best in zip(weights_of(trained.files), seen[1], strict=True):

@@ -120,6 +120,10 @@ class TrainModel(Section):
     item_vocabulary: Count
     label_categories: Count
     timeout: Duration
+    checkpoint_steps: Count
+    restarts: Annotated[int, Field(ge=0)]
+    beat: Duration
+    stall: Duration
     network: Network
 
     @field_validator("shards")

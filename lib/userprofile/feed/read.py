@@ -43,12 +43,13 @@ def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
     return {**_features(table, spec), **(_labels(table, spec) if labels else {}), "weight": weight}
 
 
-def batches(plan: Plan, shards: Iterable[int], spec: FeatureSpec) -> Iterator[Batch]:
-    """`plan.steps` batches with features and labels: plan.batch_rows of each shard, one shard after the other.
+def batches(plan: Plan, shards: Iterable[int], spec: FeatureSpec, *, done: int = 0) -> Iterator[Batch]:
+    """The batches of the plan's steps but the first `done`: plan.batch_rows of each shard, one shard after the other.
 
-    Rows that pad have weight 0. A thread reads a few batches ahead; an error of reading arrives at its batch.
+    With features and labels; rows that pad have weight 0. What is left out is not read, but for the block in which the
+    first batch lies. A thread reads a few batches ahead; an error of reading arrives at its batch.
     """
-    streams = [_shard_batches(plan.shards[shard], plan, spec) for shard in shards]
+    streams = [_shard_batches(plan.shards[shard], plan, spec, done) for shard in shards]
     return read_ahead((_joined(parts) for parts in zip(*streams, strict=True)), depth=_BATCHES_AHEAD)
 
 
@@ -121,16 +122,18 @@ def _lengths(lists: pa.ListArray) -> np.ndarray:
     return np.where(lists.is_valid().to_numpy(zero_copy_only=False), np.diff(lists.offsets.to_numpy()), 0)
 
 
-def _shard_batches(blocks: Sequence[Block], plan: Plan, spec: FeatureSpec) -> Iterator[Batch]:
+def _shard_batches(blocks: Sequence[Block], plan: Plan, spec: FeatureSpec, done: int) -> Iterator[Batch]:
     reader = _RowGroupReader([*feature_columns(spec), *LABEL_KEYS])
-    steps = 0
+    before = 0  # the block
     for block in blocks:
+        first, before = before, before + -(-block.rows // plan.batch_rows)
+        if before <= done:
+            continue
         rows, order = to_batch(reader.read(block.ranges), spec), block.order()
-        for start in range(0, len(order), plan.batch_rows):
-            steps += 1
+        for start in range(max(done - first, 0) * plan.batch_rows, len(order), plan.batch_rows):
             chosen = order[start : start + plan.batch_rows]
             yield _padded({key: values[chosen] for key, values in rows.items()}, plan.batch_rows)
-    for _ in range(steps, plan.steps):
+    for _ in range(max(before, done), plan.steps):
         yield _nothing(plan.batch_rows, spec)
 
 

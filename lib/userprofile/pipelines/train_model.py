@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
 from userprofile.tables.store import TableVersion
+from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.evaluate import unpacked
 from userprofile.training.launch import launch
 from userprofile.training.request import TrainingRequest
@@ -72,13 +74,26 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
         shards=settings.shards,
         threads_per_rank=settings.threads_per_process,
         timeout_seconds=settings.timeout.total_seconds(),
+        stall_seconds=settings.stall.total_seconds(),
+        silent_seconds=settings.beat.total_seconds(),
+        checkpoint_steps=settings.checkpoint_steps,
     )
     identity = hashlib.sha256(f"{request.to_json()} {code_version()}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     workplace = Path(run.config.models)
     workplace.mkdir(parents=True, exist_ok=True)
     cluster = None if str(run.spark.sparkContext.master).startswith("local") else run.spark
-    trained = launch(request, processes=settings.processes, spark=cluster, workplace=workplace, report=run.say)
+    # Beside the tables, which every rank can reach: the one that goes on may be on another machine.
+    checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
+    trained = launch(
+        replace(request, checkpoints=checkpoints.root),
+        processes=settings.processes,
+        spark=cluster,
+        workplace=workplace,
+        report=run.say,
+        restarts=settings.restarts,
+    )
+    checkpoints.clear()
     files, measures = _with_calibration(trained)
     measures["baselines"] = {
         split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")

@@ -29,18 +29,18 @@ def predict(
     spec: FeatureSpec,
     *,
     batch_rows: int,
-    beat: Callable[[], None] = lambda: None,
+    beat: Callable[[int], None] = lambda batches: None,
 ) -> Predictions:
     """The model's outputs beside the labels, [rows, ...] each, for every row of the split; empty without rows."""
     groups = list(starmap(RowGroup, row_groups(table, version, partition={"split": split})))
     plan = plan_pass(groups, shards=1, batch_rows=batch_rows, shuffle=None, buffer_rows=batch_rows)
     parts: list[Predictions] = []
-    for batch in batches(plan, (0,), spec):
+    for number, batch in enumerate(batches(plan, (0,), spec), start=1):
         outputs = model.predict_on_batch({key: batch[key] for key in FEATURE_KEYS})
         real = batch["weight"] > 0
         columns = {**outputs, **{key: batch[key] for key in LABEL_KEYS}}
         parts.append({name: np.asarray(values)[real] for name, values in columns.items()})
-        beat()
+        beat(number)
     return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
 
 

@@ -9,7 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from userprofile.errors import UserprofileError
+from userprofile.errors import RankLostError, UserprofileError
+from userprofile.training.beats import Beat
 from userprofile.training.worker import FAILURE, OTHER_RANK_LOST
 
 _OF_A_RANK = re.compile(r"^\[(?P<rank>\d+)\]<(?P<stream>stdout|stderr)>:(?P<line>.*)$")
@@ -17,6 +18,11 @@ _FIRST_TO_END = re.compile(r"^Process name: (\d+)$")
 _ITS_EXIT_CODE = re.compile(r"^Exit code: (\d+)$")
 _STALLED = re.compile(r"^Timeout \(\S+\)!$")
 _NOISE = re.compile(r"^(WARNING: All log messages before absl|[IW]\d{4} )")
+
+AGAIN = (
+    "the same command goes on from the last checkpoint; if it ends like this again, try one rank: "
+    "train_model.processes=1"
+)
 
 _LINES_KEPT = 80
 _LINES_SHOWN = 30
@@ -52,10 +58,15 @@ class Log:
         if named := self._failures.get(rank):
             return named if type(named) is not UserprofileError or named.fix else self._with_log(named.what, rank)
         if rank in self._stalled:
-            return self._with_log(f"the training stalled: rank {rank} waited too long for a step", rank)
+            return self._lost(f"the training stalled: rank {rank} waited too long for a step", rank)
         if self._first_to_end is not None:
             code = self._exit_code if self._first_to_end == rank and self._exit_code is not None else 0
-        return self._with_log(f"rank {rank} of the training ended without a word{_exit_in_words(code)}", rank)
+        return self._lost(f"rank {rank} of the training ended without a word{_exit_in_words(code)}", rank)
+
+    def lost(self, beat: Beat, how: str) -> RankLostError:
+        """The launcher has not heard of the rank, or not of another step, for too long."""
+        where = f"process {beat.process} on {beat.host}, {beat.phase}, epoch {beat.epoch}, after step {beat.steps:,}"
+        return self._lost(f"rank {beat.rank} of the training is {how}: {where}", beat.rank)
 
     def timed_out(self, seconds: float) -> UserprofileError:
         """The launcher itself had to end the ranks."""
@@ -92,12 +103,14 @@ class Log:
                 self._stalled.append(rank)
 
     def _with_log(self, what: str, rank: int) -> UserprofileError:
+        return UserprofileError(what, received=self._end_of_log(rank), fix=AGAIN)
+
+    def _lost(self, what: str, rank: int) -> RankLostError:
+        return RankLostError(what, received=self._end_of_log(rank), fix=AGAIN)
+
+    def _end_of_log(self, rank: int) -> str:
         lines = [line for of, line in self._kept if of == rank][-_LINES_SHOWN:]
-        return UserprofileError(
-            what,
-            received="\n    ".join(["the end of its log:", *lines]) if lines else "nothing in its log",
-            fix="the same command starts anew; if it ends like this again, try one rank: train_model.processes=1",
-        )
+        return "\n    ".join(["the end of its log:", *lines]) if lines else "nothing in its log"
 
 
 class _Stream(io.TextIOBase):
@@ -115,7 +128,9 @@ class _Stream(io.TextIOBase):
 def _error(rank: int, text: str) -> UserprofileError:
     """The error that a rank raised, as its class; one that was not foreseen names the rank."""
     fields = json.loads(text)
-    kinds = {int(kind.exit_code): kind for kind in UserprofileError.__subclasses__()}
+    # A class that shares the code of a defect would be taken for every defect.
+    foreseen = [kind for kind in UserprofileError.__subclasses__() if kind.exit_code != UserprofileError.exit_code]
+    kinds = {int(kind.exit_code): kind for kind in foreseen}
     kind = kinds.get(fields.pop("exit_code"), UserprofileError)
     if kind is UserprofileError and not fields["fix"]:
         fields["what"] = f"rank {rank} of the training failed: {fields['what']}"

@@ -13,23 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from userprofile.errors import DataGateError, UserprofileError
+from userprofile.errors import DataGateError, InterruptedRunError, UserprofileError
 from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
 from userprofile.feed.read import batches
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
+from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.collective import Collective
 from userprofile.training.progress import Progress, losses_in_words, means
 from userprofile.training.request import TrainingRequest
+from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, training_step, validation_step
 from userprofile.training.trained import HISTORY, NETWORK, SPEC, Trained
 
+Beat = Callable[[str, int, int], None]
+
+# Ranks ask each other as seldom, since each question waits for the slowest.
+STEPS_BETWEEN_QUESTIONS = 10
+
 # Rows that a shard shuffles in memory.
 BUFFER_ROWS = 16_384
-
-Losses = dict[str, float]  # means per head
 
 
 def train(
@@ -37,38 +41,39 @@ def train(
     collective: Collective,
     *,
     report: Callable[[str], None],
-    beat: Callable[[], None] = lambda: None,
+    beat: Beat = lambda phase, epoch, steps: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """The weights of the epoch of least validation loss; files on rank 0 only.
 
-    Only rank 0 reports; `beat` is called on every rank after every step. Without validation rows all epochs are gone
-    through and the last weights kept. Raises DataGateError without training rows, UserprofileError when the loss is
-    no longer finite.
+    Goes on from the latest checkpoint of the same training, if request.checkpoints holds one. Only rank 0 reports;
+    `beat` is called on every rank after every step, with what it does, the epoch, and the steps done. Where `stop` is
+    true on a rank, all write a checkpoint and raise InterruptedRunError. Without validation rows all epochs are gone
+    through and the last weights kept. Raises DataGateError without training rows, UserprofileError when the loss is no
+    longer finite.
     """
-    run = _Run(request, collective, report if collective.rank == 0 else lambda line: None, beat)
+    run = _Run(request, collective, report if collective.rank == 0 else lambda line: None, beat, stop)
     model = _initial_model(request, collective)
     optimiser = keras.optimizers.AdamW(request.learning_rate, weight_decay=request.weight_decay)
     learn, validate = training_step(model, optimiser, collective), validation_step(model)
     train_rows, validation_rows = run.listed("train"), run.listed("validation")
     _require_rows(train_rows, request)
+    state = TrainingState(model, optimiser)
+    run.resume(state)
 
-    progress = run.announced(run.plan(train_rows, epoch=1))
-    best, history = _Best(model), list[dict[str, Any]]()
-    for epoch in range(1, request.epochs + 1):
+    progress = run.announced(run.plan(train_rows, epoch=1), state)
+    while state.epoch <= request.epochs and not state.ended:
         started = time.monotonic()
-        losses = run.learnt(learn, run.plan(train_rows, epoch=epoch), epoch, progress)
+        losses = run.learnt(learn, run.plan(train_rows, epoch=state.epoch), state, progress)
         seconds = time.monotonic() - started
-        validation = run.validated(validate, run.plan(validation_rows))
-        history.append({"epoch": epoch, "seconds": seconds, "train": losses, "validation": validation})
-        run.report(_in_words(history[-1], request.epochs))
-        best.see(epoch, validation)
-        if collective.broadcast_object(validation is not None and epoch - best.epoch >= request.patience):
-            run.report(
-                f"no better validation loss in {request.patience} epochs: the weights of epoch {best.epoch} stay"
-            )
-            break
-    best.restore()
-    return Trained(_files(model, request, history) if collective.rank == 0 else {}, history)
+        validation = run.validated(validate, run.plan(validation_rows), state.epoch)
+        entry = {"epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation}
+        run.report(_in_words(entry, request.epochs))
+        state.best.see(state.epoch, validation)
+        state.closed(entry, ended=run.is_patience_over(state, validation))
+        run.keep(state)
+    state.best.restore()
+    return Trained(_files(model, request, state.history) if collective.rank == 0 else {}, state.history)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class _Run:
     request: TrainingRequest
     collective: Collective
     report: Callable[[str], None]
-    beat: Callable[[], None]
+    beat: Beat
+    stop: Callable[[], bool]
 
     @property
     def shards(self) -> range:
@@ -101,49 +107,73 @@ class _Run:
             buffer_rows=BUFFER_ROWS,
         )
 
-    def learnt(self, step: Step, plan: Plan, epoch: int, progress: Progress) -> Losses:
-        """One epoch; mean loss per head over it, each batch seen before the weights learnt from it."""
-        sums = Sums()
-        for number, batch in enumerate(batches(plan, self.shards, self.request.spec), start=1):
-            sums.add(step(batch))
-            self.beat()
-            progress.step(epoch, number, sums.read)
-        return _require_finite(means(sums.read()), epoch)
+    def resume(self, state: TrainingState) -> None:
+        """All ranks from the checkpoint that rank 0 finds."""
+        found = None
+        if self.collective.rank == 0 and self.request.checkpoints:
+            found = Checkpoints(self.request.checkpoints).latest(self.request.identity())
+        if found := self.collective.broadcast_object(found):
+            state.resume(found)
+            self.report(f"going on after step {state.step:,} of epoch {state.epoch}, from a checkpoint")
 
-    def validated(self, step: Step, plan: Plan) -> Losses | None:
+    def keep(self, state: TrainingState) -> None:
+        """A checkpoint, where the training has a place for any."""
+        if self.collective.rank == 0 and self.request.checkpoints:
+            Checkpoints(self.request.checkpoints).save(state.checkpoint(self.request.identity()))
+
+    def learnt(self, step: Step, plan: Plan, state: TrainingState, progress: Progress) -> Losses:
+        """The rest of the epoch; mean loss per head over all of it, each batch seen before the weights learnt from
+        it.
+        """
+        for batch in batches(plan, self.shards, self.request.spec, done=state.step):
+            state.stepped(step(batch))
+            self.beat("training", state.epoch, state.steps)
+            progress.step(state.epoch, state.step, state.sums.read)
+            if state.steps % self.request.checkpoint_steps == 0:
+                self.keep(state)
+            if state.steps % STEPS_BETWEEN_QUESTIONS == 0 and self._is_to_stop():
+                self.keep(state)
+                raise InterruptedRunError(
+                    f"the training was stopped after step {state.step:,} of epoch {state.epoch}",
+                    fix="the same command goes on from there",
+                )
+        return _require_finite(means(state.sums.read()), state.epoch)
+
+    def is_patience_over(self, state: TrainingState, validation: Losses | None) -> bool:
+        """As rank 0 sees it, before the epoch is closed."""
+        over = validation is not None and state.epoch - state.best.epoch >= self.request.patience
+        over = self.collective.broadcast_object(over)
+        if over:
+            self.report(
+                f"no better validation loss in {self.request.patience} epochs: the weights of epoch "
+                f"{state.best.epoch} stay"
+            )
+        return over
+
+    def _is_to_stop(self) -> bool:
+        """Whether any rank is asked to; all ranks have the same answer, at the same step."""
+        return self.collective.sum({"stop": float(self.stop())})["stop"] > 0
+
+    def validated(self, step: Step, plan: Plan, epoch: int) -> Losses | None:
         """Mean loss per head over all validation rows; None where there are none."""
         if not plan.rows:
             return None
         sums = Sums()
-        for batch in batches(plan, self.shards, self.request.spec):
+        for number, batch in enumerate(batches(plan, self.shards, self.request.spec), start=1):
             sums.add(step(batch))
-            self.beat()
+            self.beat("validating", epoch, number)
         return means(self.collective.sum(sums.read()))
 
-    def announced(self, plan: Plan) -> Progress:
+    def announced(self, plan: Plan, state: TrainingState) -> Progress:
         ranks = f"{self.collective.size} rank{'s' * (self.collective.size > 1)}"
+        request = self.request
         self.report(
-            f"training on {plan.rows:,} examples of table version {self.request.version}, {ranks}: at most "
-            f"{self.request.epochs} epochs of {plan.steps:,} steps of {self.request.batch_rows:,} examples"
+            f"training on {plan.rows:,} examples of table version {request.version}, {ranks}: at most "
+            f"{request.epochs} epochs of {plan.steps:,} steps of {request.batch_rows:,} examples"
         )
-        return Progress(self.report, epochs=self.request.epochs, steps=plan.steps, batch_rows=self.request.batch_rows)
-
-
-class _Best:
-    """The weights of the epoch of least validation loss."""
-
-    def __init__(self, model: keras.Model) -> None:
-        self.model = model
-        self.epoch, self.loss = 0, math.inf
-        self.weights: list[np.ndarray] | None = None
-
-    def see(self, epoch: int, validation: Losses | None) -> None:
-        if validation is not None and (loss := sum(validation.values())) < self.loss:
-            self.epoch, self.loss, self.weights = epoch, loss, self.model.get_weights()
-
-    def restore(self) -> None:
-        if self.weights is not None:
-            self.model.set_weights(self.weights)
+        return Progress(
+            self.report, epochs=request.epochs, steps=plan.steps, batch_rows=request.batch_rows, done=state.steps
+        )
 
 
 def _initial_model(request: TrainingRequest, collective: Collective) -> keras.Model:

@@ -6,7 +6,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -15,13 +15,27 @@ import psutil
 from userprofile.errors import InterruptedRunError
 from userprofile.training.log import Log
 
+SECONDS_BETWEEN_CHECKS = 1.0
 
-def follow(command: Sequence[str], environment: dict[str, str], log: Log, *, seconds: float) -> None:
+# For ranks that were asked to stop: the step under way, a checkpoint, and their end.
+STOP_SECONDS = 60.0
+
+
+def follow(
+    command: Sequence[str],
+    environment: dict[str, str],
+    log: Log,
+    *,
+    seconds: float,
+    check: Callable[[], None] = lambda: None,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
     """Run to the end, passing each line to `log`; however this ends, no process of the command is left.
 
-    Raises InterruptedRunError after Ctrl-C, and what `log` knows of a failure or of more than `seconds`.
+    `check` is called about every second and may raise. Ctrl-C calls `stop`, which asks the command to end in order; a
+    second one, or none of it within STOP_SECONDS, ends it by force. Raises InterruptedRunError then, and what `log`
+    knows of a failure or of more than `seconds`.
     """
-    deadline = time.monotonic() + seconds
     process = subprocess.Popen(
         command,
         env=environment,
@@ -32,42 +46,67 @@ def follow(command: Sequence[str], environment: dict[str, str], log: Log, *, sec
         errors="replace",
         start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others in order
     )
+    lines = _Lines(process)
     try:
-        for stream, line in _lines(process, deadline):
-            log.take(stream, line)
-        code = process.wait(max(deadline - time.monotonic(), 1))
-    except (KeyboardInterrupt, SystemExit) as reason:
+        try:
+            code = _ended(process, lines, log, seconds, check)
+        except TimeoutError as reason:
+            raise log.timed_out(seconds) from reason
+        except KeyboardInterrupt:
+            stop()
+            code = _ended(process, lines, log, STOP_SECONDS, lambda: None)
+    except (KeyboardInterrupt, SystemExit, TimeoutError) as reason:
         raise interrupted() from reason
-    except (TimeoutError, subprocess.TimeoutExpired) as reason:
-        raise log.timed_out(seconds) from reason
     finally:
         _end_all(process)
     if code != 0:
         raise log.failure(code)
 
 
-def _lines(process: subprocess.Popen[str], deadline: float) -> Iterator[tuple[str, str]]:
-    """("stdout" or "stderr", line) until both are closed; raises TimeoutError at the deadline."""
-    lines: queue.Queue[tuple[str, str | None]] = queue.Queue()
+def _ended(process: subprocess.Popen[str], lines: _Lines, log: Log, seconds: float, check: Callable[[], None]) -> int:
+    """The exit code; raises TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while lines.are_open:
+        if (left := deadline - time.monotonic()) <= 0:
+            raise TimeoutError
+        if told := lines.next(min(left, SECONDS_BETWEEN_CHECKS)):
+            log.take(*told)
+        check()
+    try:
+        return process.wait(max(deadline - time.monotonic(), 1))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
 
-    def forward(name: str, stream: IO[str]) -> None:
-        for line in stream:
-            lines.put((name, line.rstrip("\n")))
-        lines.put((name, None))
 
-    streams = {"stdout": process.stdout, "stderr": process.stderr}
-    for name, stream in streams.items():
-        threading.Thread(target=forward, args=(name, stream), daemon=True).start()
-    still_open = len(streams)
-    while still_open:
+class _Lines:
+    """What a process writes to both of its streams, by threads that wait for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._queue: queue.Queue[tuple[str, str | None]] = queue.Queue()
+        streams = {"stdout": process.stdout, "stderr": process.stderr}
+        self._open = len(streams)
+        for name, stream in streams.items():
+            threading.Thread(target=self._forward, args=(name, stream), daemon=True).start()
+
+    @property
+    def are_open(self) -> bool:
+        return self._open > 0
+
+    def next(self, seconds: float) -> tuple[str, str] | None:
+        """("stdout" or "stderr", line); None where none came in time, or a stream was closed."""
         try:
-            name, line = lines.get(timeout=max(deadline - time.monotonic(), 0.01))
+            name, line = self._queue.get(timeout=seconds)
         except queue.Empty:
-            raise TimeoutError from None
+            return None
         if line is None:
-            still_open -= 1
-        else:
-            yield name, line
+            self._open -= 1
+            return None
+        return name, line
+
+    def _forward(self, name: str, stream: IO[str]) -> None:
+        for line in stream:
+            self._queue.put((name, line.rstrip("\n")))
+        self._queue.put((name, None))
 
 
 def _end_all(process: subprocess.Popen[str]) -> None:

@@ -29,10 +29,12 @@ def losses_in_words(losses: Mapping[str, float]) -> str:
 class Progress:
     """Speaks at most every few seconds, over all epochs of one training of `epochs` x `steps` steps."""
 
-    def __init__(self, report: Callable[[str], None], *, epochs: int, steps: int, batch_rows: int) -> None:
+    def __init__(
+        self, report: Callable[[str], None], *, epochs: int, steps: int, batch_rows: int, done: int = 0
+    ) -> None:
         self.report, self.epochs, self.steps, self.batch_rows = report, epochs, steps, batch_rows
         self.spoken = self.first_done = 0.0
-        self.done = 0
+        self.first, self.done = done + 1, done
 
     def step(self, epoch: int, step: int, sums: Callable[[], Mapping[str, float]]) -> None:
         """After step `step` of epoch `epoch`, both from 1; `sums` over the epoch so far is asked for only to speak.
@@ -41,12 +43,12 @@ class Progress:
         """
         self.done += 1
         now = time.monotonic()
-        if self.done == 1:
+        if self.done == self.first:
             self.first_done = self.spoken = now
         if now - self.spoken < SECONDS_BETWEEN_LINES:
             return
         self.spoken = now
-        rate = (self.done - 1) / (now - self.first_done)
+        rate = (self.done - self.first) / (now - self.first_done)
         left = (self.epochs * self.steps - self.done) / rate
         self.report(
             f"epoch {epoch}/{self.epochs}, step {step}/{self.steps}, {rate * self.batch_rows:,.0f} examples/s, "

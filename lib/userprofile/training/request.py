@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -34,6 +35,10 @@ class TrainingRequest:
     threads_per_rank: int
     timeout_seconds: float  # of the whole training
     stall_seconds: float = 300.0  # without a finished step, after which a rank ends itself and thereby all
+    checkpoints: str = ""  # a folder or URI that rank 0 can write to and, begun again, read from; none without
+    beats: str = ""  # host:port of a launcher that listens
+    silent_seconds: float = 10.0  # without a beat, after which the launcher takes a rank for lost
+    checkpoint_steps: int = 500  # from one checkpoint to the next; there is also one at the end of an epoch
 
     def __post_init__(self) -> None:
         rows_of_shard(self.batch_rows, self.shards)
@@ -42,6 +47,15 @@ class TrainingRequest:
         """Keys sorted: the same request is the same text."""
         fields = {**asdict(self), "settings": dict(self.settings), "spec": self.spec.to_json()}
         return json.dumps(fields, sort_keys=True, allow_nan=False)
+
+    def identity(self) -> str:
+        """Equal where training would do the same: how long it may take and where it stands is left out."""
+        beside = {
+            "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "checkpoints", "checkpoint_steps",
+            "threads_per_rank",
+        }  # fmt: skip
+        fields = {name: value for name, value in json.loads(self.to_json()).items() if name not in beside}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str) -> TrainingRequest:

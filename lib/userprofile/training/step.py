@@ -16,6 +16,9 @@ from userprofile.training.progress import WEIGHT
 # Of the mean loss over the global batch. Beyond it a step keeps its direction and loses length (Pascanu et al. 2013).
 LARGEST_GRADIENT_NORM = 1.0
 
+# More than a layer draws in a step, so that no two steps draw the same.
+DRAWS_A_STEP = 256
+
 # A batch in; out, per head the sum of its loss over rows, and the sum of the rows' weights.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]
 
@@ -28,9 +31,15 @@ def training_step(model: keras.Model, optimiser: keras.optimizers.Optimizer, col
     """
     optimiser.build(model.trainable_variables)
     weights = [variable.value for variable in model.trainable_variables]
+    # What dropout draws follows from the step alone, so that a training that goes on draws what it would have drawn.
+    chances = [state for state in model.variables if not any(state is weight for weight in model.weights)]
+    seeds = [int(state.numpy()[0]) for state in chances]
 
     @tf.function(reduce_retracing=True)
     def step(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        drawn = tf.cast(optimiser.iterations.value, tf.uint32) * DRAWS_A_STEP
+        for state, seed in zip(chances, seeds, strict=True):
+            state.assign(tf.stack([tf.constant(seed, tf.uint32), drawn]))
         with tf.GradientTape() as tape:
             losses = weighted_losses(model({key: batch[key] for key in FEATURE_KEYS}, training=True), batch)
             total = tf.add_n(list(losses.values()))
@@ -61,8 +70,8 @@ def validation_step(model: keras.Model) -> Step:
 class Sums:
     """Adds up what steps give, in double precision, without waiting for a device until somebody reads."""
 
-    def __init__(self) -> None:
-        self._totals: dict[str, tf.Tensor] = {}
+    def __init__(self, before: Mapping[str, float] | None = None) -> None:
+        self._totals = {name: tf.constant(value, tf.float64) for name, value in (before or {}).items()}
 
     def add(self, of_step: Mapping[str, tf.Tensor]) -> None:
         """The sums of one more step."""

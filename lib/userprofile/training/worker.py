@@ -8,16 +8,19 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from userprofile.errors import ExitCode, UserprofileError
+from userprofile.training.beats import Beating
 from userprofile.training.collective import of_environment
 from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import METRICS, NETWORK, Trained
@@ -33,6 +36,9 @@ EVALUATED_SPLITS = ("validation", "test")
 FIRST_STEP_SECONDS = 180.0
 
 SECONDS_BETWEEN_BEATS = 1.0
+
+# Of those that a launcher hears: so many are missed before a rank is taken for lost.
+BEATS_BEFORE_SILENCE = 5
 
 # After the whole time is up: for the step under way, so that its beat can say so in words.
 LAST_BEAT_SECONDS = 10.0
@@ -73,16 +79,44 @@ class Watchdog:
 def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
     """Train as the rank that the environment says; rank 0 also judges the saved model on validation and test."""
     watchdog = Watchdog(stall_seconds=request.stall_seconds, timeout_seconds=request.timeout_seconds)
+    place = _Place(request, watchdog)  # before the others are waited for: whoever waits in vain is heard
     collective = of_environment()
     _use_machine(request.threads_per_rank, collective.local_rank)
 
     from userprofile.training.loop import train
 
-    trained = train(request, collective, report=report, beat=watchdog.beat)
+    trained = train(request, collective, report=report, beat=place.at, stop=place.is_to_stop)
     if collective.rank == 0:
-        trained = replace(trained, files=trained.files | _evaluation(trained, request, watchdog.beat))
-    watchdog.rest()
+        trained = replace(trained, files=trained.files | _evaluation(trained, request, place))
+    place.leave()
     return trained
+
+
+class _Place:
+    """Where this rank is, told to its watchdog and to a launcher that listens."""
+
+    def __init__(self, request: TrainingRequest, watchdog: Watchdog) -> None:
+        self._watchdog, self._beating = watchdog, None
+        if request.beats:
+            rank = int(os.environ.get("HOROVOD_RANK", "0"))
+            seconds = request.silent_seconds / BEATS_BEFORE_SILENCE
+            self._beating = Beating(request.beats, rank=rank, process=os.getpid(), seconds=seconds)
+
+    def at(self, phase: str, epoch: int, steps: int) -> None:
+        """As Loop's Beat."""
+        self._watchdog.beat()
+        if self._beating:
+            self._beating.at(phase, epoch=epoch, steps=steps)
+
+    def leave(self) -> None:
+        """All work is done: nobody need watch any more."""
+        self._watchdog.rest()
+        if self._beating:
+            self._beating.close()
+
+    def is_to_stop(self) -> bool:
+        """Whether the launcher asks for it."""
+        return self._beating is not None and self._beating.is_to_stop.is_set()
 
 
 def attempt(request: str) -> dict[str, bytes] | int:
@@ -99,6 +133,7 @@ def attempt(request: str) -> dict[str, bytes] | int:
 
 def main(arguments: list[str]) -> None:
     """The files of rank 0 into the folder, each whole or not at all."""
+    faulthandler.register(signal.SIGUSR1)  # the launcher asks one that hangs where it does
     request, folder = map(Path, arguments)
     outcome = attempt(request.read_text())
     if isinstance(outcome, int):
@@ -121,7 +156,7 @@ def _use_machine(threads: int, local_rank: int) -> None:
         tf.config.set_visible_devices(gpus[local_rank % len(gpus)], "GPU")
 
 
-def _evaluation(trained: Trained, request: TrainingRequest, beat: Callable[[], None]) -> dict[str, bytes]:
+def _evaluation(trained: Trained, request: TrainingRequest, place: _Place) -> dict[str, bytes]:
     """metrics.json, and the predictions that calibration needs, of the network as it was saved."""
     import keras
 
@@ -135,7 +170,13 @@ def _evaluation(trained: Trained, request: TrainingRequest, beat: Callable[[], N
     measures: dict[str, Any] = {}
     for split in EVALUATED_SPLITS:
         predictions = predict(
-            model, request.table, request.version, split, request.spec, batch_rows=request.batch_rows, beat=beat
+            model,
+            request.table,
+            request.version,
+            split,
+            request.spec,
+            batch_rows=request.batch_rows,
+            beat=partial(place.at, f"judging on {split}", len(trained.history)),
         )
         measures[split] = metrics(predictions)
         files[f"predictions_{split}.npz"] = packed(predictions)

@@ -1,0 +1,102 @@
+"""Ranks as processes of this machine: one alone, several by horovodrun."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import userprofile
+from userprofile.errors import EnvironmentMismatchError
+from userprofile.training.beats import STALLED, Beat, Beats
+from userprofile.training.log import Log
+from userprofile.training.processes import follow
+from userprofile.training.ranks import START_SECONDS, beats_of, settings_of_libraries
+from userprofile.training.request import TrainingRequest
+
+# A rank ends itself at its own deadline and says where it hung; the launcher waits so much longer before it steps in.
+GRACE_SECONDS = 30
+
+# By list, since Horovod writes the whole environment on command lines, which every user of the machine can read.
+PASSED_ON = (
+    "CUDA_VISIBLE_DEVICES",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
+
+
+def train_here(
+    request: TrainingRequest, processes: int, workplace: Path, report: Callable[[str], None]
+) -> dict[str, bytes]:
+    """The files of rank 0. Raises what a rank raised, RankLostError, and InterruptedRunError after Ctrl-C."""
+    with tempfile.TemporaryDirectory(dir=workplace, prefix="training-") as name:
+        order, results = Path(name, "request.json"), Path(name, "results")
+        results.mkdir()
+        worker = [sys.executable, "-m", "userprofile.training.worker", str(order), str(results)]
+        command = worker if processes == 1 else [*_horovodrun(processes), *worker]
+        log, beats = Log(report, ranks=processes), beats_of(request)
+        with beats.listening("127.0.0.1") as address:
+            order.write_text(replace(request, beats=address).to_json())
+            follow(
+                command,
+                _environment(request),
+                log,
+                seconds=START_SECONDS + request.timeout_seconds + GRACE_SECONDS,
+                check=_Guard(beats, log).check,
+                stop=beats.stop,
+            )
+        return {path.name: path.read_bytes() for path in results.iterdir()}
+
+
+@dataclass
+class _Guard:
+    """Ends ranks of this machine of which one is lost; one that hangs shows its stack first."""
+
+    beats: Beats
+    log: Log
+    asked: Beat | None = None
+
+    def check(self) -> None:
+        """Raises RankLostError."""
+        if self.asked is not None:
+            raise self.log.lost(self.asked, STALLED)
+        if lost := self.beats.lost():
+            beat, how = lost
+            if how != STALLED:
+                raise self.log.lost(beat, how)
+            with suppress(ProcessLookupError):
+                os.kill(beat.process, signal.SIGUSR1)
+            self.asked = beat  # its answer is in the log by the next check
+
+
+def _horovodrun(processes: int) -> list[str]:
+    program = Path(sys.prefix, "bin", "horovodrun")
+    if not program.exists():
+        raise EnvironmentMismatchError(
+            "more than one rank needs Horovod",
+            expected=str(program),
+            received="no such program",
+            fix="make install, or train on one rank: --set train_model.processes=1",
+        )
+    options = ["--gloo", "--disable-cache", "--start-timeout", str(START_SECONDS)]
+    return [str(program), *options, "-np", str(processes), "-H", f"localhost:{processes}"]
+
+
+def _environment(request: TrainingRequest) -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+        "PYTHONPATH": str(Path(userprofile.__file__).parents[1]),
+        "PYTHONUNBUFFERED": "1",
+        **settings_of_libraries(request),
+    }

@@ -1,0 +1,71 @@
+"""A checkpoint is whole or it is none, and the last whole one of a training is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from userprofile.training.checkpoint import Checkpoint, Checkpoints
+
+
+def checkpoint(steps: int, identity: str = "one training") -> Checkpoint:
+    arrays = {"weights_0": np.arange(6, dtype=np.float32).reshape(2, 3) + steps, "iterations": np.array(steps)}
+    return Checkpoint(identity, steps, arrays, {"epoch": 2, "history": [{"epoch": 1, "validation": None}]})
+
+
+def same(one: Checkpoint | None, other: Checkpoint) -> bool:
+    assert one is not None
+    assert (one.identity, one.steps, one.notes) == (other.identity, other.steps, other.notes)
+    assert one.arrays.keys() == other.arrays.keys()
+    return all(np.array_equal(one.arrays[name], values) for name, values in other.arrays.items())
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(str(tmp_path))
+
+
+def test_what_was_saved_comes_back(checkpoints):
+    checkpoints.save(checkpoint(7))
+    found = checkpoints.latest("one training")
+    assert same(found, checkpoint(7))
+    assert found.arrays["weights_0"].dtype == np.float32
+
+
+def test_without_any_of_this_training_there_is_none(checkpoints):
+    assert checkpoints.latest("one training") is None
+    checkpoints.save(checkpoint(7, "another"))
+    assert checkpoints.latest("one training") is None
+
+
+def test_the_last_two_stay_and_the_later_is_found(checkpoints, tmp_path):
+    for steps in (1, 9, 10):
+        checkpoints.save(checkpoint(steps))
+    assert len(list(tmp_path.iterdir())) == 2
+    assert checkpoints.latest("one training").steps == 10
+
+
+@given(cut=st.floats(0, 1, exclude_max=True))
+def test_a_torn_one_is_none(cut):
+    content = checkpoint(7).to_bytes()
+    assert Checkpoint.from_bytes(content[: int(cut * len(content))]) is None
+
+
+@given(place=st.integers(0), bit=st.integers(0, 7))
+def test_a_changed_one_is_none(place, bit):
+    content = bytearray(checkpoint(7).to_bytes())
+    content[place % len(content)] ^= 1 << bit
+    assert Checkpoint.from_bytes(bytes(content)) is None
+
+
+def test_a_torn_last_one_is_passed_over_as_is_one_that_was_being_written(checkpoints, tmp_path):
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(checkpoint(2))
+    last = max(tmp_path.iterdir())
+    last.write_bytes(last.read_bytes()[:-1])
+    (tmp_path / "checkpoint-000000000003.unfinished").write_bytes(checkpoint(3).to_bytes())
+    assert checkpoints.latest("one training").steps == 1
