@@ -69,3 +69,9 @@ def test_a_torn_last_one_is_passed_over_as_is_one_that_was_being_written(checkpo
     last.write_bytes(last.read_bytes()[:-1])
     (tmp_path / "checkpoint-000000000003.unfinished").write_bytes(checkpoint(3).to_bytes())
     assert checkpoints.latest("one training").steps == 1
+
+
+def test_a_large_one_is_written_whole(checkpoints):
+    large = Checkpoint("one training", 1, {"weights_0": np.arange(3_000_000, dtype=np.float32)}, {})
+    checkpoints.save(large)
+    assert same(checkpoints.latest("one training"), large)

@@ -14,7 +14,7 @@ import numpy as np
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import FileSelector, FileSystem, PyFileSystem
 
-_BUFFER_BYTES = 2**20  # without a buffer a Python file system is given objects that it refuses
+_BUFFER_BYTES = 2**20  # what passes the buffer by reaches the file system as an object that it refuses
 
 KEPT = 2  # the last one, and the one before it in case the last is torn
 
@@ -79,7 +79,9 @@ class Checkpoints:
         """Written under another name first; older ones than the last but one are deleted after it stands."""
         name = _NAME.format(checkpoint.steps)
         with self._files.open_output_stream(name + _UNFINISHED, buffer_size=_BUFFER_BYTES) as stream:
-            stream.write(checkpoint.to_bytes())
+            content = checkpoint.to_bytes()
+            for start in range(0, len(content), _BUFFER_BYTES // 2):
+                stream.write(content[start : start + _BUFFER_BYTES // 2])
         self._files.move(name + _UNFINISHED, name)
         for old in list(self._names())[KEPT:]:
             self._files.delete_file(old)
