@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events build_features update_features backfill build_training_set audit_features select_features \
-	train_model infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
+	train_model report_scaling infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -18,9 +18,10 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
+	$(if $(NP),--set train_model.processes=$(NP)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features clean $(JOBS)
+.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -43,6 +44,7 @@ build_training_set: ## features and labels of several as-of dates
 audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks
 select_features: ## the features worth training on; SET=train_model.features=selected trains on them
 train_model: ## train on a pinned version of the training set
+report_scaling: ## a page of throughput and efficiency over numbers of ranks, and where the seconds of a step go
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
@@ -85,6 +87,12 @@ bench-path: install ## measure ingest to profiles on the demo shop at two sizes
 bench-features: install .venv/.bench ## measure the feature engine against DuckDB and PySpark SQL; an hour, SMALL=1 minutes
 	@$(PYTHON) tests/bench/features.py
 
+bench-training: install ## measure training: ranks, feed, disturbances, checkpoints; SMALL=1 for a quick run
+	@$(PYTHON) tests/bench/training.py
+
+chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
+	@RUNS=$(or $(RUNS),30) $(PYTHON) -m pytest -q tests/training/test_chaos.py
+
 # What benchmarks compare with is no part of an installation.
 .venv/.bench: .venv/.installed
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[bench]"
@@ -102,6 +110,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@                           of build_features also several: AS_OF=2017-12-01,2017-11-01
 #@   DATE=2017-12-02         the same, of update_features
 #@   FROM= TO=               the span of a backfill, both dates included
+#@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop
 #@   WAREHOUSE=folder        where tables are kept

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.resources
 import os
 import re
+from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
+from importlib.resources.abc import Traversable
 
 # Where a platform brings the parts, or no pins came along (code shipped as a zip): from the first, below the second.
 RANGES = {
@@ -47,6 +52,23 @@ def installed(*distributions: str) -> str:
         except metadata.PackageNotFoundError:
             continue
     return ""
+
+
+@cache
+def code_version() -> str:
+    """A short fingerprint of the package's own source files, wherever they were loaded from."""
+    hasher = hashlib.sha256()
+    for name, source in sorted(_sources(importlib.resources.files("userprofile"), "")):
+        hasher.update(name.encode() + b"\0" + source)
+    return hasher.hexdigest()[:12]
+
+
+def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith((".py", ".html")):
+            yield prefix + entry.name, entry.read_bytes()
 
 
 def within(version: str, name: str) -> bool:

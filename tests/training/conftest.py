@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import WriterProperties, write_deltalake
 
+import userprofile.model.profile_model  # noqa: F401  (registers the layers that a network's file names)
 from userprofile.spec import FeatureSpec, fit_spec
 from userprofile.training.request import TrainingRequest
+from userprofile.training.trained import NETWORK as NETWORK_FILE
+from userprofile.training.trained import Trained
 
 NETWORK = {
     "item_width": 4,
@@ -104,6 +108,24 @@ def request_for(table: str, spec: FeatureSpec) -> Callable[..., TrainingRequest]
         return replace(usual, **changes)
 
     return changed
+
+
+@pytest.fixture
+def dropping() -> dict[str, Any]:
+    """A network with dropout, so that a training that goes on must draw what it would have drawn."""
+    return {**NETWORK, "dropout": 0.3}
+
+
+@pytest.fixture
+def weights_of(tmp_path: Path) -> Callable[[Trained], list[np.ndarray]]:
+    """The weights of a network as it was saved."""
+
+    def read(trained: Trained) -> list[np.ndarray]:
+        path = tmp_path / NETWORK_FILE
+        path.write_bytes(trained.files[NETWORK_FILE])
+        return keras.saving.load_model(path).get_weights()
+
+    return read
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +77,42 @@ def test_a_large_one_is_written_whole(checkpoints):
     large = Checkpoint("one training", 1, {"weights_0": np.arange(3_000_000, dtype=np.float32)}, {})
     checkpoints.save(large)
     assert same(checkpoints.latest("one training"), large)
+
+
+FULL = """
+import resource, signal, sys
+from types import SimpleNamespace
+import numpy as np
+from userprofile.training.checkpoint import Checkpoint
+from userprofile.training.keeper import Keeper
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+request = SimpleNamespace(identity=lambda: "me", checkpoints=sys.argv[1])
+keeper = Keeper(request, SimpleNamespace(rank=0))
+state = SimpleNamespace(checkpoint=lambda identity: Checkpoint(identity, 2, {"weight_000000": np.zeros(10**6)}, {}))
+keeper.keep(state)
+try:
+    keeper.wait()
+except Exception as error:
+    print(type(error).__name__, int(error.exit_code), error)
+else:
+    print("written")
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_the_checkpoint_before_stands(tmp_path: Path, python_environment) -> None:
+    """A file may not become as large as the checkpoint: what the file system says is what it says of a full disk."""
+    before = Checkpoint("me", 1, {"weight_000000": np.ones(3)}, {})
+    Checkpoints(str(tmp_path)).save(before)
+
+    def written(limit: int) -> str:
+        arguments = [sys.executable, "-c", FULL, str(tmp_path), str(limit)]
+        return subprocess.run(arguments, env=python_environment, capture_output=True, text=True, check=True).stdout
+
+    told = written(2**20)
+    assert told.startswith("EnvironmentMismatchError 4 a checkpoint of the training cannot be written")
+    assert str(tmp_path) in told
+    assert Checkpoints(str(tmp_path)).latest("me").steps == 1
+    assert written(2**30) == "written\n"
+    assert Checkpoints(str(tmp_path)).latest("me").steps == 2

@@ -10,15 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import psutil
 import pytest
 
-import userprofile.model.profile_model  # noqa: F401  (registers the layers that a network's file names)
 from userprofile.errors import InterruptedRunError, UsageError, UserprofileError
 from userprofile.training.launch import launch
-from userprofile.training.trained import METRICS, NETWORK, Trained
+from userprofile.training.trained import METRICS
 
 ALONE = """
 import sys
@@ -31,12 +29,6 @@ files = attempt(Path(sys.argv[1]).read_text())
 assert "network.keras" in files, files
 assert "horovod" not in sys.modules
 """
-
-
-def weights_of(trained: Trained, folder: Path) -> list[np.ndarray]:
-    path = folder / NETWORK
-    path.write_bytes(trained.files[NETWORK])
-    return keras.saving.load_model(path).get_weights()
 
 
 def children() -> list[psutil.Process]:
@@ -59,11 +51,11 @@ def rank(number: int) -> psutil.Process:
 
 
 @pytest.mark.slow
-def test_two_ranks_give_the_weights_of_one(request_for, workplace, tmp_path):
+def test_two_ranks_give_the_weights_of_one(request_for, workplace, weights_of):
     lines: list[str] = []
     request = request_for(epochs=3)
     one, two = (launch(request, processes=n, spark=None, workplace=workplace, report=lines.append) for n in (1, 2))
-    for left, right in zip(weights_of(one, tmp_path), weights_of(two, tmp_path), strict=True):
+    for left, right in zip(weights_of(one), weights_of(two), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
     for left, right in zip(one.history, two.history, strict=True):
         assert left["train"] == pytest.approx(right["train"], rel=1e-5)
@@ -128,13 +120,6 @@ def test_shards_that_ranks_cannot_share_are_refused_before_anything_starts(reque
     assert children() == []
 
 
-# With dropout, so that a training that goes on must draw what it would have drawn.
-DROPPING = {
-    "item_width": 4, "category_width": 3, "action_width": 2, "sequence_width": 6, "dense_width": 5,
-    "embedding_width": 8, "dropout": 0.3,
-}  # fmt: skip
-
-
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> str:
     folder = tmp_path / "checkpoints"
@@ -145,7 +130,7 @@ def checkpoints(tmp_path: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_lost_rank_is_named_and_training_goes_on_to_the_same_weights(
-    request_for, workplace, checkpoints, tmp_path, how
+    request_for, workplace, checkpoints, weights_of, dropping, how
 ):
     """As if nothing had happened, dropout included: what it draws follows from the step."""
     lines: list[str] = []
@@ -155,10 +140,10 @@ def test_a_lost_rank_is_named_and_training_goes_on_to_the_same_weights(
         if line.startswith("epoch 2/") and not any("all ranks start again" in told for told in lines):
             rank(1).send_signal(how)
 
-    request = request_for(epochs=4, checkpoints=checkpoints, checkpoint_steps=3, silent_seconds=3, settings=DROPPING)
+    request = request_for(epochs=4, checkpoints=checkpoints, checkpoint_steps=3, silent_seconds=3, settings=dropping)
     disturbed = launch(request, processes=2, spark=None, workplace=workplace, report=lose_one, restarts=1)
     calm = launch(replace(request, checkpoints=""), processes=2, spark=None, workplace=workplace, report=print)
-    for left, right in zip(weights_of(disturbed, tmp_path), weights_of(calm, tmp_path), strict=True):
+    for left, right in zip(weights_of(disturbed), weights_of(calm), strict=True):
         np.testing.assert_array_equal(left, right)
     assert any("rank 1 of the training" in line and "all ranks start again" in line for line in lines)
     assert any(line.startswith("going on after step ") for line in lines)
@@ -169,9 +154,9 @@ def test_a_lost_rank_is_named_and_training_goes_on_to_the_same_weights(
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_interruption_leaves_a_checkpoint_and_the_next_start_goes_on(
-    request_for, workplace, checkpoints, tmp_path, processes
+    request_for, workplace, checkpoints, weights_of, dropping, processes
 ):
-    request = request_for(epochs=30, patience=30, checkpoints=checkpoints, checkpoint_steps=10_000, settings=DROPPING)
+    request = request_for(epochs=30, patience=30, checkpoints=checkpoints, checkpoint_steps=10_000, settings=dropping)
 
     def interrupt(line: str) -> None:
         if line.startswith("epoch 2/"):
@@ -184,5 +169,5 @@ def test_an_interruption_leaves_a_checkpoint_and_the_next_start_goes_on(
     resumed = launch(request, processes=processes, spark=None, workplace=workplace, report=lines.append)
     calm = launch(replace(request, checkpoints=""), processes=processes, spark=None, workplace=workplace, report=print)
     assert any(line.startswith("going on after step ") for line in lines)
-    for left, right in zip(weights_of(resumed, tmp_path), weights_of(calm, tmp_path), strict=True):
+    for left, right in zip(weights_of(resumed), weights_of(calm), strict=True):
         np.testing.assert_array_equal(left, right)

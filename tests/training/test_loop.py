@@ -7,11 +7,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from userprofile.errors import DataGateError, UserprofileError
 from userprofile.feed.plan import RowGroup, plan_pass
@@ -23,7 +24,7 @@ from userprofile.training import loop, state
 from userprofile.training.collective import alone
 from userprofile.training.loop import train
 from userprofile.training.step import LARGEST_GRADIENT_NORM, Sums, training_step, validation_step
-from userprofile.training.trained import HISTORY, NETWORK, SPEC
+from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC
 
 
 def silent(line: str) -> None:
@@ -41,7 +42,7 @@ def test_it_learns_and_tells_of_it(request_for):
     lines: list[str] = []
     beats: list[int] = []
     trained = train(request_for(epochs=4), alone(), report=lines.append, beat=lambda *where: beats.append(1))
-    assert set(trained.files) == {NETWORK, SPEC, HISTORY}
+    assert set(trained.files) == {NETWORK, SPEC, HISTORY, PLAN}
     assert [entry["epoch"] for entry in trained.history] == [1, 2, 3, 4]
     assert sum(trained.history[-1]["train"].values()) < sum(trained.history[0]["train"].values())
     assert lines[0] == "training on 203 examples of table version 0, 1 rank: at most 4 epochs of 4 steps of 60 examples"
@@ -77,8 +78,35 @@ def test_the_best_epoch_is_kept_and_patience_ends(request_for, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops(request_for):
-    with pytest.raises(UserprofileError, match="no longer a finite number in epoch"):
+    with pytest.raises(UserprofileError, match="no finite numbers in epoch 1") as raised:
         train(request_for(learning_rate=1e38), alone(), report=silent)
+    assert raised.value.expected == "at most 0, which are skipped"
+    with pytest.raises(UserprofileError, match="validation loss is no longer a finite number in epoch 1"):
+        train(request_for(learning_rate=1e38, skipped_steps=3), alone(), report=silent)
+
+
+def with_infinite_ages(table: str, folder: Path, *, rows: int) -> str:
+    """The table, but for events of infinite age in so many of its training rows."""
+    examples = pl.DataFrame(DeltaTable(table).to_pyarrow_table()).sort(pl.col("split") != "train", "user_id")
+    of_some = pl.col("sequence_age_days").list.eval(pl.element() + np.inf).cast(pl.List(pl.Float32))
+    aged = examples.with_columns(pl.when(pl.int_range(pl.len()) < rows).then(of_some).otherwise("sequence_age_days"))
+    write_deltalake(folder, aged.to_arrow(compat_level=pl.CompatLevel.oldest()), partition_by=["split"])
+    return str(folder)
+
+
+def test_an_epoch_of_which_no_step_can_be_learnt_from_stops(request_for, table, tmp_path):
+    endless = with_infinite_ages(table, tmp_path / "endless", rows=203)
+    with pytest.raises(UserprofileError, match="gradients of 4 of 4 steps are no finite numbers in epoch 1") as raised:
+        train(request_for(table=endless, skipped_steps=9), alone(), report=silent)
+    assert raised.value.expected == "at most 3, which are skipped"
+
+
+def test_a_step_that_is_skipped_is_told_of(request_for, table, tmp_path):
+    lines: list[str] = []
+    one = with_infinite_ages(table, tmp_path / "one", rows=1)
+    trained = train(request_for(table=one, skipped_steps=1), alone(), report=lines.append)
+    assert [entry["skipped"] for entry in trained.history] == [1, 1]
+    assert all("1 steps skipped" in line for line in lines if line.startswith("epoch "))
 
 
 def test_nothing_to_learn_from_is_refused_and_no_validation_rows_are_not(request_for, table, tmp_path):

@@ -112,7 +112,11 @@ class TrainModel(Section):
     threads_per_process: Count
     epochs: Count
     batch_rows: Count
+    gradient_accumulation: Count
     learning_rate: Positive
+    learning_rate_batch_rows: Count
+    warmup_steps: Annotated[int, Field(ge=0)]
+    skipped_steps: Annotated[int, Field(ge=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     patience: Count
     seed: int
@@ -132,6 +136,14 @@ class TrainModel(Section):
         if shards % others.data.get("processes", 1):
             raise ValueError(f"a multiple of train_model.processes, which is {others.data['processes']}")
         return shards
+
+
+class ReportScaling(Section):
+    """Timed steps on several numbers of ranks."""
+
+    processes: Annotated[list[Count], Field(min_length=1)]
+    rows_per_process: Count
+    steps: Count
 
 
 class InferProfiles(Section):
@@ -182,5 +194,6 @@ class Config(Section):
     infer_profiles: InferProfiles
     build_report: BuildReport
     build_catalogue: BuildCatalogue
+    report_scaling: ReportScaling
     demo_shop: DemoShop
     source: SourceMapping

@@ -23,10 +23,10 @@ from userprofile.pipelines.build_training_set import SECTIONS as BUILT_BY
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.examples import built_examples, examples_schema, last_build, sampled
-from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.gold import UserSequences
 from userprofile.tables.store import TableVersion
+from userprofile.versions import code_version
 
 DATA, PAGE = "feature_audit.json", "feature_audit.md"
 LABEL = "label_purchase"

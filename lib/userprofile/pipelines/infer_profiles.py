@@ -16,7 +16,6 @@ from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
-from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.scoring import in_words, scored, tagged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.arrow import arrow_schema
@@ -26,6 +25,7 @@ from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.spec import CALIBRATION_FILE, NETWORK_FILE, SPEC_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
+from userprofile.versions import code_version
 
 PROFILES = "gold.user_profiles"
 NO_MODEL = "none"

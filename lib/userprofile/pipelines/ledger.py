@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import polars as pl
 
 from userprofile.schemas.ops import OpsRuns
 from userprofile.tables.store import Store, TableVersion, Transaction
+from userprofile.versions import code_version
 
 RUNS = "ops.runs"
 
@@ -55,20 +53,3 @@ def fingerprint_of(
         "code": code_version(),
     }
     return hashlib.sha256(json.dumps(key, default=str, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def code_version() -> str:
-    """A short fingerprint of the package's own source files, wherever they were loaded from."""
-    hasher = hashlib.sha256()
-    for name, source in sorted(_sources(importlib.resources.files("userprofile"), "")):
-        hasher.update(name.encode() + b"\0" + source)
-    return hasher.hexdigest()[:12]
-
-
-def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".py", ".html")):
-            yield prefix + entry.name, entry.read_bytes()

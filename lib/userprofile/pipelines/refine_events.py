@@ -18,12 +18,12 @@ from userprofile.events import clean
 from userprofile.events.parse import Reading, parsed_events
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym_column
 from userprofile.events.sentiment import sentiment
-from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.refine_entities import mapped, refine_codes, refine_items, refine_users
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.entities import SilverItems
 from userprofile.schemas.events import BronzeEvents, QuarantineEvents, SilverEvents
 from userprofile.tables.store import TableVersion
+from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events"]
 ACCEPTABLE, DROPPED = "acceptable", "without_user_dropped"

@@ -15,8 +15,9 @@ from pyspark.sql import SparkSession
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
 from userprofile.errors import DataGateError, UsageError
-from userprofile.pipelines.ledger import code_version, fingerprint_of, last_run, record_runs
+from userprofile.pipelines.ledger import fingerprint_of, last_run, record_runs
 from userprofile.tables.store import Store, TableVersion
+from userprofile.versions import code_version
 
 _REFINING = ("refine_events", "replay_quarantine")
 _SAME_TABLES = dict.fromkeys(_REFINING, _REFINING)  # steps that write each other's tables

@@ -23,19 +23,18 @@ from userprofile.config.load import config_version
 from userprofile.feed.read import to_batch
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
 from userprofile.pipelines.dates import log_range, scoring_date
-from userprofile.pipelines.engine import category_level, names_of_codes
 from userprofile.pipelines.examples import built_examples
-from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.training_request import training_request
 from userprofile.schemas.ops import OpsModels
-from userprofile.spec import CALIBRATION_FILE, FeatureSpec, fit_spec
+from userprofile.spec import CALIBRATION_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.evaluate import unpacked
 from userprofile.training.launch import launch
-from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import METRICS, Trained
+from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
 
@@ -60,24 +59,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
-    request = TrainingRequest(
-        table=run.store.path(examples.table),
-        version=examples.version,
-        spec=_spec(run, train, dense),
-        settings=settings.network.model_dump(),
-        epochs=settings.epochs,
-        batch_rows=settings.batch_rows,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        patience=settings.patience,
-        seed=settings.seed,
-        shards=settings.shards,
-        threads_per_rank=settings.threads_per_process,
-        timeout_seconds=settings.timeout.total_seconds(),
-        stall_seconds=settings.stall.total_seconds(),
-        silent_seconds=settings.beat.total_seconds(),
-        checkpoint_steps=settings.checkpoint_steps,
-    )
+    request = training_request(run, examples, train, dense)
     identity = hashlib.sha256(f"{request.to_json()} {code_version()}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     workplace = Path(run.config.models)
@@ -131,17 +113,6 @@ def write_model(folder: Path, files: dict[str, bytes]) -> None:
 
 def _split(table: DeltaTable, split: str) -> pa.Table:
     return table.to_pyarrow_table(filters=[("split", "=", split)])
-
-
-def _spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
-    return fit_spec(
-        train,
-        dense_names=dense,
-        sequence_length=run.config.train_model.sequence_length,
-        category_level=category_level(names_of_codes(run), run.config.build_training_set.category_level),
-        item_vocabulary_size=run.config.train_model.item_vocabulary,
-        label_category_limit=run.config.train_model.label_categories,
-    )
 
 
 def _with_calibration(trained: Trained) -> tuple[dict[str, bytes], dict[str, Any]]:

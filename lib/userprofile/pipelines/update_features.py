@@ -15,7 +15,7 @@ from userprofile.pipelines.coded_log import coding_of
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.dealt_log import dealt_log
 from userprofile.pipelines.engine import Engine
-from userprofile.pipelines.ledger import code_version, runs
+from userprofile.pipelines.ledger import runs
 from userprofile.pipelines.places import groups_by_place
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.updating import Earlier, Updating
@@ -23,6 +23,7 @@ from userprofile.pipelines.user_events import deal_events
 from userprofile.pipelines.user_tables import DATE, FEATURES
 from userprofile.tables.row_groups import row_groups
 from userprofile.tables.store import TableVersion
+from userprofile.versions import code_version
 from userprofile.windows import AsOf
 
 

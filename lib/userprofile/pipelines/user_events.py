@@ -16,7 +16,6 @@ import polars as pl
 from userprofile.config.load import config_version
 from userprofile.events.user_events import Coding
 from userprofile.pipelines.coded_log import coding_of, silver_schema
-from userprofile.pipelines.ledger import code_version
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.arrow import arrow_schema
@@ -25,6 +24,7 @@ from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.columnar import USER, RowGroup, dealt, moving
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
+from userprofile.versions import code_version
 from userprofile.windows import in_time_order
 
 TABLE, BUCKET = "silver.user_events", "bucket"

@@ -42,7 +42,7 @@ def launch(
                 files = train_on_executors(request, processes, spark, report)
             else:
                 files = train_here(request, processes, workplace, report)
-            return Trained(files, json.loads(files[HISTORY]))
+            return Trained(files, json.loads(files.get(HISTORY, "[]")))
         except RankLostError as lost:
             if not left:
                 raise

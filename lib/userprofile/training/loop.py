@@ -7,7 +7,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
 from userprofile.feed.read import batches
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
-from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.collective import Collective
-from userprofile.training.progress import Progress, losses_in_words, means
+from userprofile.training.guards import require_same_start, require_same_weights
+from userprofile.training.keeper import Keeper
+from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
 from userprofile.training.request import TrainingRequest
+from userprofile.training.schedule import WarmUp
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, training_step, validation_step
-from userprofile.training.trained import HISTORY, NETWORK, SPEC, Trained
+from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC, Trained
 
 Beat = Callable[[str, int, int], None]
 
@@ -52,28 +54,36 @@ def train(
     through and the last weights kept. Raises DataGateError without training rows, UserprofileError when the loss is no
     longer finite.
     """
-    run = _Run(request, collective, report if collective.rank == 0 else lambda line: None, beat, stop)
+    report = report if collective.rank == 0 else lambda line: None
+    run = _Run(request, collective, Keeper(request, collective), report, beat, stop)
     model = _initial_model(request, collective)
-    optimiser = keras.optimizers.AdamW(request.learning_rate, weight_decay=request.weight_decay)
-    learn, validate = training_step(model, optimiser, collective), validation_step(model)
+    rate = WarmUp(request.learning_rate, request.warmup_steps)
+    optimiser = keras.optimizers.AdamW(rate, weight_decay=request.weight_decay)
+    learn = training_step(model, optimiser, collective, parts=request.gradient_accumulation)
+    validate = validation_step(model)
     train_rows, validation_rows = run.listed("train"), run.listed("validation")
     _require_rows(train_rows, request)
+    require_same_start(collective, request, run.plan(train_rows, epoch=1), model)
     state = TrainingState(model, optimiser)
-    run.resume(state)
+    run.keeper.resume(state, run.report)
 
     progress = run.announced(run.plan(train_rows, epoch=1), state)
     while state.epoch <= request.epochs and not state.ended:
         started = time.monotonic()
-        losses = run.learnt(learn, run.plan(train_rows, epoch=state.epoch), state, progress)
+        losses, skipped = run.learnt(learn, run.plan(train_rows, epoch=state.epoch), state, progress)
         seconds = time.monotonic() - started
         validation = run.validated(validate, run.plan(validation_rows), state.epoch)
-        entry = {"epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation}
+        entry = {
+            "epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation, "skipped": skipped,
+        }  # fmt: skip
         run.report(_in_words(entry, request.epochs))
         state.best.see(state.epoch, validation)
         state.closed(entry, ended=run.is_patience_over(state, validation))
-        run.keep(state)
+        run.keeper.keep(state)
+    run.keeper.wait()
     state.best.restore()
-    return Trained(_files(model, request, state.history) if collective.rank == 0 else {}, state.history)
+    files = _files(model, request, state.history, train_rows) if collective.rank == 0 else {}
+    return Trained(files, state.history)
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class _Run:
 
     request: TrainingRequest
     collective: Collective
+    keeper: Keeper
     report: Callable[[str], None]
     beat: Beat
     stop: Callable[[], bool]
@@ -107,37 +118,28 @@ class _Run:
             buffer_rows=BUFFER_ROWS,
         )
 
-    def resume(self, state: TrainingState) -> None:
-        """All ranks from the checkpoint that rank 0 finds."""
-        found = None
-        if self.collective.rank == 0 and self.request.checkpoints:
-            found = Checkpoints(self.request.checkpoints).latest(self.request.identity())
-        if found := self.collective.broadcast_object(found):
-            state.resume(found)
-            self.report(f"going on after step {state.step:,} of epoch {state.epoch}, from a checkpoint")
-
-    def keep(self, state: TrainingState) -> None:
-        """A checkpoint, where the training has a place for any."""
-        if self.collective.rank == 0 and self.request.checkpoints:
-            Checkpoints(self.request.checkpoints).save(state.checkpoint(self.request.identity()))
-
-    def learnt(self, step: Step, plan: Plan, state: TrainingState, progress: Progress) -> Losses:
+    def learnt(self, step: Step, plan: Plan, state: TrainingState, progress: Progress) -> tuple[Losses, int]:
         """The rest of the epoch; mean loss per head over all of it, each batch seen before the weights learnt from
-        it.
+        it, and how many steps were skipped.
         """
         for batch in batches(plan, self.shards, self.request.spec, done=state.step):
             state.stepped(step(batch))
             self.beat("training", state.epoch, state.steps)
             progress.step(state.epoch, state.step, state.sums.read)
             if state.steps % self.request.checkpoint_steps == 0:
-                self.keep(state)
+                require_same_weights(self.collective, state.model, epoch=state.epoch, step=state.step)
+                self.keeper.keep(state)
             if state.steps % STEPS_BETWEEN_QUESTIONS == 0 and self._is_to_stop():
-                self.keep(state)
+                self.keeper.keep(state)
+                self.keeper.wait()
                 raise InterruptedRunError(
                     f"the training was stopped after step {state.step:,} of epoch {state.epoch}",
                     fix="the same command goes on from there",
                 )
-        return _require_finite(means(state.sums.read()), state.epoch)
+        sums = state.sums.read()
+        skipped = int(sums[SKIPPED])
+        _require_few_skipped(skipped, plan.steps, self.request.skipped_steps, state.epoch)
+        return means(sums), skipped
 
     def is_patience_over(self, state: TrainingState, validation: Losses | None) -> bool:
         """As rank 0 sees it, before the epoch is closed."""
@@ -162,7 +164,7 @@ class _Run:
         for number, batch in enumerate(batches(plan, self.shards, self.request.spec), start=1):
             sums.add(step(batch))
             self.beat("validating", epoch, number)
-        return means(self.collective.sum(sums.read()))
+        return _require_finite(means(self.collective.sum(sums.read())), epoch)
 
     def announced(self, plan: Plan, state: TrainingState) -> Progress:
         ranks = f"{self.collective.size} rank{'s' * (self.collective.size > 1)}"
@@ -184,20 +186,34 @@ def _initial_model(request: TrainingRequest, collective: Collective) -> keras.Mo
     return model
 
 
-def _files(model: keras.Model, request: TrainingRequest, history: list[dict[str, Any]]) -> dict[str, bytes]:
+def _files(
+    model: keras.Model, request: TrainingRequest, history: list[dict[str, Any]], rows: list[RowGroup]
+) -> dict[str, bytes]:
+    plan = {
+        "row_groups": [astuple(group) for group in rows],
+        "shards": request.shards,
+        "batch_rows": request.batch_rows,
+        "shuffle": [request.seed, "epoch"],
+        "buffer_rows": BUFFER_ROWS,
+    }
     with tempfile.TemporaryDirectory() as folder:
         model.save(path := Path(folder) / NETWORK)
         return {
             NETWORK: path.read_bytes(),
             SPEC: request.spec.to_json().encode(),
             HISTORY: json.dumps(history, indent=1).encode(),
+            PLAN: json.dumps(plan).encode(),
         }
 
 
 def _in_words(entry: dict[str, Any], epochs: int) -> str:
     validation = entry["validation"]
     judged = f"validation {losses_in_words(validation)}" if validation else "no validation rows"
-    return f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}; {judged}"
+    skipped = (
+        f"; {entry['skipped']:,} steps skipped, of gradients that are no finite numbers" if entry["skipped"] else ""
+    )
+    learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
+    return f"{learnt}; {judged}{skipped}"
 
 
 def _require_rows(rows: list[RowGroup], request: TrainingRequest) -> None:
@@ -210,10 +226,19 @@ def _require_rows(rows: list[RowGroup], request: TrainingRequest) -> None:
         )
 
 
+def _require_few_skipped(skipped: int, steps: int, limit: int, epoch: int) -> None:
+    if skipped > min(limit, steps - 1):
+        raise UserprofileError(
+            f"the gradients of {skipped:,} of {steps:,} steps are no finite numbers in epoch {epoch}",
+            expected=f"at most {min(limit, steps - 1):,}, which are skipped",
+            fix="lower train_model.learning_rate, and look for infinite values among the features",
+        )
+
+
 def _require_finite(losses: Losses, epoch: int) -> Losses:
     if not all(map(math.isfinite, losses.values())):
         raise UserprofileError(
-            f"the loss is no longer a finite number in epoch {epoch}",
+            f"the validation loss is no longer a finite number in epoch {epoch}",
             expected="finite losses",
             received=losses_in_words(losses),
             fix="lower train_model.learning_rate, and look for infinite values among the features",

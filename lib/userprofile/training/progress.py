@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 SECONDS_BETWEEN_LINES = 5.0
 
-WEIGHT = "weight"
+WEIGHT, SKIPPED = "weight", "skipped"
 
 
 def means(sums: Mapping[str, float]) -> dict[str, float]:
@@ -17,7 +17,7 @@ def means(sums: Mapping[str, float]) -> dict[str, float]:
     {'purchase': 0.5}
     """
     weight = sums[WEIGHT]
-    return {head: total / weight if weight else 0.0 for head, total in sums.items() if head != WEIGHT}
+    return {head: total / weight if weight else 0.0 for head, total in sums.items() if head not in (WEIGHT, SKIPPED)}
 
 
 def losses_in_words(losses: Mapping[str, float]) -> str:

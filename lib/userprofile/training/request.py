@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -39,9 +40,20 @@ class TrainingRequest:
     beats: str = ""  # host:port of a launcher that listens
     silent_seconds: float = 10.0  # without a beat, after which the launcher takes a rank for lost
     checkpoint_steps: int = 500  # from one checkpoint to the next; there is also one at the end of an epoch
+    warmup_steps: int = 0  # until the learning rate is reached
+    gradient_accumulation: int = 1  # equal parts of a rank's batch, one in memory at a time
+    skipped_steps: int = 0  # of an epoch at most: those whose gradients are no finite numbers
+    timed_steps: int = 0  # then nothing is learnt but where the seconds of so many steps go (training/timing.py)
 
     def __post_init__(self) -> None:
-        rows_of_shard(self.batch_rows, self.shards)
+        rows = rows_of_shard(self.batch_rows, self.shards)
+        if rows % self.gradient_accumulation:
+            raise UsageError(
+                "a rank's batch cannot be cut into equal parts",
+                expected=f"a divisor of the {rows} rows of a shard",
+                received=f"gradient_accumulation {self.gradient_accumulation}",
+                fix="set train_model.gradient_accumulation, or batch_rows and shards",
+            )
 
     def to_json(self) -> str:
         """Keys sorted: the same request is the same text."""
@@ -67,3 +79,15 @@ class TrainingRequest:
             raise UsageError(
                 "this is not a training request", expected="to_json's text", received=str(reason)
             ) from reason
+
+
+def scaled_learning_rate(rate: float, *, batch_rows: int, of_batch_rows: int) -> float:
+    """The rate for `batch_rows`, of one that was found for `of_batch_rows`: times the square root of their ratio.
+
+    For Adam, whose steps are of the gradient over the root of its second moment: Malladi et al. 2022, "On the SDEs and
+    Scaling Rules for Adaptive Gradient Algorithms" (arXiv:2205.10287). SGD would scale in proportion.
+
+    >>> scaled_learning_rate(0.002, batch_rows=1024, of_batch_rows=256)
+    0.004
+    """
+    return rate * math.sqrt(batch_rows / of_batch_rows)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from userprofile.feed.read import FEATURE_KEYS
 from userprofile.model.losses import weighted_losses
 from userprofile.training.collective import Collective
-from userprofile.training.progress import WEIGHT
+from userprofile.training.progress import SKIPPED, WEIGHT
 
 # Of the mean loss over the global batch. Beyond it a step keeps its direction and loses length (Pascanu et al. 2013).
 LARGEST_GRADIENT_NORM = 1.0
@@ -21,46 +21,90 @@ DRAWS_A_STEP = 256
 
 # A batch in; out, per head the sum of its loss over rows, and the sum of the rows' weights.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]
+Batch = Mapping[str, tf.Tensor]
+Added = tuple[dict[str, tf.Tensor], list[tf.Tensor]]  # such sums, and a gradient for each weight
 
 
-def training_step(model: keras.Model, optimiser: keras.optimizers.Optimizer, collective: Collective) -> Step:
-    """Gives sums over the whole global batch, from before its weights changed.
+def training_step(
+    model: keras.Model, optimiser: keras.optimizers.Optimizer, collective: Collective, *, parts: int = 1
+) -> Step:
+    """Gives sums over the whole global batch, from before its weights changed, and SKIPPED: 1 or 0.
 
-    Gradients are of the sum over this rank's rows; they are added up over ranks and divided by the global weight, so
-    that a rank with more padding counts for less, exactly.
+    Gradients are of the sum over this rank's rows, of so many equal parts one after the other; they are added up over
+    parts and ranks and divided by the global weight, so that a rank with more padding counts for less, exactly. Where
+    the mean gradient is no finite number no rank changes a weight, and the step counts for nothing but SKIPPED.
     """
-    optimiser.build(model.trainable_variables)
-    weights = [variable.value for variable in model.trainable_variables]
-    # What dropout draws follows from the step alone, so that a training that goes on draws what it would have drawn.
-    chances = [state for state in model.variables if not any(state is weight for weight in model.weights)]
-    seeds = [int(state.numpy()[0]) for state in chances]
+    whole = WholeStep(model, optimiser, collective, parts=parts)
 
     @tf.function(reduce_retracing=True)
-    def step(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        drawn = tf.cast(optimiser.iterations.value, tf.uint32) * DRAWS_A_STEP
-        for state, seed in zip(chances, seeds, strict=True):
-            state.assign(tf.stack([tf.constant(seed, tf.uint32), drawn]))
-        with tf.GradientTape() as tape:
-            losses = weighted_losses(model({key: batch[key] for key in FEATURE_KEYS}, training=True), batch)
-            total = tf.add_n(list(losses.values()))
-        # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(total, weights, unconnected_gradients="zero")]
-        local = {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **losses}
-        reduced = collective.allreduce_gradients([*gradients, *local.values()])
-        sums = dict(zip(local, reduced[len(gradients) :], strict=True))
-        mean = [gradient / sums[WEIGHT] for gradient in reduced[: len(gradients)]]
-        clipped, _ = tf.clip_by_global_norm(mean, LARGEST_GRADIENT_NORM)
-        optimiser.apply(clipped)
-        return sums
+    def step(batch: Batch) -> dict[str, tf.Tensor]:
+        return whole.apply(*whole.reduce(*whole.compute(batch)))
 
     return step
+
+
+class WholeStep:
+    """What a training step does, one thing after the other."""
+
+    def __init__(
+        self, model: keras.Model, optimiser: keras.optimizers.Optimizer, collective: Collective, *, parts: int
+    ) -> None:
+        self._model, self._optimiser, self._collective, self._parts = model, optimiser, collective, parts
+        optimiser.build(model.trainable_variables)
+        self._weights = [variable.value for variable in model.trainable_variables]
+        # What dropout draws follows from the step alone: a training that goes on draws what it would have drawn.
+        self._chances = [state for state in model.variables if not any(state is weight for weight in model.weights)]
+        self._seeds = [int(state.numpy()[0]) for state in self._chances]
+
+    def compute(self, batch: Batch) -> Added:
+        """Of this rank's rows, with a part of them in memory at a time."""
+        drawn = tf.cast(self._optimiser.iterations.value, tf.uint32) * DRAWS_A_STEP
+        for state, seed in zip(self._chances, self._seeds, strict=True):
+            state.assign(tf.stack([tf.constant(seed, tf.uint32), drawn]))
+        if self._parts == 1:
+            return self._of_part(batch)
+        rows = tf.shape(batch[WEIGHT])[0] // self._parts
+        sums, gradients = self._of_part({name: values[:rows] for name, values in batch.items()})
+        for part in range(1, self._parts):
+            with tf.control_dependencies(gradients):
+                start = tf.identity(part * rows)
+            more, further = self._of_part({name: values[start : start + rows] for name, values in batch.items()})
+            sums = {name: value + more[name] for name, value in sums.items()}
+            gradients = [one + other for one, other in zip(gradients, further, strict=True)]
+        return sums, gradients
+
+    def reduce(self, local: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> Added:
+        """Added up over ranks."""
+        reduced = self._collective.allreduce_gradients([*gradients, *local.values()])
+        return dict(zip(local, reduced[len(gradients) :], strict=True)), reduced[: len(gradients)]
+
+    def apply(self, sums: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Change the weights."""
+        clipped, norm = tf.clip_by_global_norm([one / sums[WEIGHT] for one in gradients], LARGEST_GRADIENT_NORM)
+        is_finite = tf.math.is_finite(norm)
+
+        def applied() -> tf.Tensor:
+            self._optimiser.apply(clipped)
+            return is_finite
+
+        tf.cond(is_finite, applied, lambda: is_finite)
+        counted = {name: tf.where(is_finite, value, 0.0) for name, value in sums.items()}
+        return {**counted, SKIPPED: tf.where(is_finite, 0.0, 1.0)}
+
+    def _of_part(self, part: Batch) -> Added:
+        with tf.GradientTape() as tape:
+            losses = weighted_losses(self._model({key: part[key] for key in FEATURE_KEYS}, training=True), part)
+            total = tf.add_n(list(losses.values()))
+        found = tape.gradient(total, self._weights, unconnected_gradients="zero")
+        # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
+        return {WEIGHT: tf.reduce_sum(part[WEIGHT]), **losses}, [tf.convert_to_tensor(one) for one in found]
 
 
 def validation_step(model: keras.Model) -> Step:
     """Gives sums over this rank's rows; changes no weight, drops nothing out."""
 
     @tf.function(reduce_retracing=True)
-    def step(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def step(batch: Batch) -> dict[str, tf.Tensor]:
         losses = weighted_losses(model({key: batch[key] for key in FEATURE_KEYS}, training=False), batch)
         return {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **losses}
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 NETWORK, SPEC, HISTORY, METRICS = "network.keras", "spec.json", "history.json", "metrics.json"
+TIMINGS = "timings.json"  # in place of all others where steps were only timed
+PLAN = "plan.json"  # the arguments of feed.plan.plan_pass, but for the epoch
 
 
 @dataclass(frozen=True)
 class Trained:
-    """`files` of the model folder by name; `history` has an entry an epoch: epoch, seconds, train, validation."""
+    """`files` of the model folder by name; `history` has an entry an epoch: epoch, seconds, train,
+    validation, skipped."""
 
     files: dict[str, bytes]
     history: list[dict[str, Any]]

@@ -83,6 +83,13 @@ def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
     collective = of_environment()
     _use_machine(request.threads_per_rank, collective.local_rank)
 
+    if request.timed_steps:
+        from userprofile.training.timing import timed
+
+        trained = Trained(timed(request, collective, beat=place.at), [])
+        place.leave()
+        return trained
+
     from userprofile.training.loop import train
 
     trained = train(request, collective, report=report, beat=place.at, stop=place.is_to_stop)

@@ -1,0 +1,68 @@
+"""What all ranks must agree on: before the first step what they are about to do, and from then on their weights."""
+
+from __future__ import annotations
+
+import platform
+import zlib
+from dataclasses import asdict
+from hashlib import sha256
+
+import keras
+import numpy as np
+
+from userprofile.errors import EnvironmentMismatchError, UserprofileError
+from userprofile.feed.plan import Plan
+from userprofile.training.collective import Collective
+from userprofile.training.request import TrainingRequest
+from userprofile.versions import code_version, installed
+
+# That of which another version computes something else, or speaks another protocol.
+LIBRARIES = ("tensorflow", "keras", "horovod", "numpy", "pyarrow", "deltalake")
+
+
+def require_same_start(collective: Collective, request: TrainingRequest, plan: Plan, model: keras.Model) -> None:
+    """Raises EnvironmentMismatchError where a rank has other code, libraries, request, plan of the first epoch, or
+    network than rank 0; all ranks raise the same."""
+    mine = {
+        "Python": platform.python_version(),
+        **{name: installed(name, f"{name}-cpu") for name in LIBRARIES},
+        "code of userprofile": code_version(),
+        "request": request.identity(),
+        "plan": digest(plan),
+        "number of parameters": str(model.count_params()),
+        "weights": f"{zlib.crc32(repr(checksums(model)).encode()):08x}",
+    }
+    of_all = collective.gather_object(mine)
+    for rank, of_rank in enumerate(of_all):
+        for name, expected in of_all[0].items():
+            if of_rank[name] != expected:
+                raise EnvironmentMismatchError(
+                    f"rank {rank} of the training has another {name} than rank 0",
+                    expected=expected or "none",
+                    received=of_rank[name] or "none",
+                    fix="give all ranks one installation: make install on every machine, then the same command",
+                )
+
+
+def require_same_weights(collective: Collective, model: keras.Model, *, epoch: int, step: int) -> None:
+    """Raises UserprofileError where the weights of a rank are no longer those of rank 0, to the bit."""
+    of_all = collective.gather_object(checksums(model))
+    for rank, of_rank in enumerate(of_all):
+        if moved := [name for name, value in of_all[0].items() if of_rank[name] != value]:
+            raise UserprofileError(
+                f"the weights of rank {rank} are no longer those of rank 0, after step {step:,} of epoch {epoch}",
+                expected="the same checksum of every variable on every rank",
+                received=f"{len(moved)} of {len(of_rank)} differ, the first is {moved[0]}",
+                fix="look for a machine with other hardware or a faulty memory; the same command goes on from the last "
+                "checkpoint",
+            )
+
+
+def checksums(model: keras.Model) -> dict[str, int]:
+    """CRC-32 of each variable, by its path."""
+    return {variable.path: zlib.crc32(np.ascontiguousarray(variable.numpy()).data) for variable in model.weights}
+
+
+def digest(plan: Plan) -> str:
+    """The same for the same plan, on any machine."""
+    return sha256(repr(asdict(plan)).encode()).hexdigest()[:16]

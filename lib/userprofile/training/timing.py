@@ -1,0 +1,137 @@
+"""Where the seconds of a step go on each rank, with the parts of a step called one after the other."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import count, islice, pairwise, starmap
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from userprofile.feed.plan import RowGroup, plan_pass, shards_of_rank
+from userprofile.feed.read import batches
+from userprofile.model.profile_model import build_model
+from userprofile.tables.row_groups import row_groups
+from userprofile.training.collective import Collective
+from userprofile.training.loop import BUFFER_ROWS, Beat
+from userprofile.training.request import TrainingRequest
+from userprofile.training.step import WholeStep, training_step
+from userprofile.training.trained import TIMINGS
+
+# Until then functions are compiled and connections made.
+WARM_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of all timed steps on one rank.
+
+    `whole` is of as many real steps, data included; the others are of steps taken apart: `reading` waits for a batch,
+    `compute` is forwards, backwards and the change of the weights, `waiting` is for the slowest rank, `allreduce` what
+    is left of adding gradients up.
+    """
+
+    rank: int
+    steps: int
+    rows: int  # of this rank, without padding
+    whole: float
+    reading: float
+    compute: float
+    waiting: float
+    allreduce: float
+
+
+def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> dict[str, bytes]:
+    """`timings.json` on rank 0: a Timing for each rank, over request.timed_steps; nothing on others.
+
+    Rows are those of split train in the order of an epoch, again from the first where they do not suffice.
+    """
+    keras.utils.set_random_seed(request.seed + collective.rank)
+    model = build_model(request.spec, settings=request.settings)
+    collective.broadcast(model.weights)
+    optimiser = keras.optimizers.AdamW(request.learning_rate)
+    parts = request.gradient_accumulation
+    step = training_step(model, optimiser, collective, parts=parts)
+    apart = _Apart(WholeStep(model, optimiser, collective, parts=parts), collective)
+    fed = _endless(request, collective)
+    for number, batch in enumerate(islice(fed, WARM_STEPS)):
+        _done(step(batch))
+        apart.step(batch)
+        beat("timing", 0, number)
+    collective.barrier()
+    whole, rows = _whole(step, islice(fed, request.timed_steps))
+    apart.clear()
+    started = time.perf_counter()
+    for number, batch in enumerate(islice(fed, request.timed_steps)):
+        apart.seconds["reading"] += time.perf_counter() - started
+        apart.step(batch)
+        beat("timing", 0, WARM_STEPS + number)
+        started = time.perf_counter()
+    mine = Timing(collective.rank, request.timed_steps, rows, whole, **apart.seconds)
+    of_all = collective.gather_object(asdict(mine))
+    return {TIMINGS: json.dumps(of_all).encode()} if collective.rank == 0 else {}
+
+
+def _endless(request: TrainingRequest, collective: Collective) -> Iterator[Mapping[str, np.ndarray]]:
+    found = list(starmap(RowGroup, row_groups(request.table, request.version, partition={"split": "train"})))
+    shards = shards_of_rank(request.shards, rank=collective.rank, size=collective.size)
+    for epoch in count(1):
+        plan = plan_pass(
+            found,
+            shards=request.shards,
+            batch_rows=request.batch_rows,
+            shuffle=(request.seed, epoch),
+            buffer_rows=BUFFER_ROWS,
+        )
+        yield from batches(plan, shards, request.spec)
+
+
+def _whole(
+    step: Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]], fed: Iterator[Mapping[str, np.ndarray]]
+) -> tuple[float, int]:
+    """Seconds, and rows of weight 1."""
+    started, rows, sums = time.perf_counter(), 0, {}
+    for batch in fed:
+        sums = step(batch)
+        rows += int(batch["weight"].sum())
+    _done(sums)
+    return time.perf_counter() - started, rows
+
+
+class _Apart:
+    """A step whose parts are waited for."""
+
+    def __init__(self, whole: WholeStep, collective: Collective) -> None:
+        self._compute, self._reduce, self._apply = map(tf.function, (whole.compute, whole.reduce, whole.apply))
+        self._collective = collective
+        self.clear()
+
+    def clear(self) -> None:
+        self.seconds = dict.fromkeys(("reading", "compute", "waiting", "allreduce"), 0.0)
+
+    def step(self, batch: Mapping[str, np.ndarray]) -> None:
+        times = [time.perf_counter()]
+        sums, gradients = self._compute({name: tf.constant(values) for name, values in batch.items()})
+        _done(sums | {"last": gradients[-1]})
+        times.append(time.perf_counter())
+        self._collective.barrier()
+        times.append(time.perf_counter())
+        sums, gradients = self._reduce(sums, gradients)
+        _done(sums | {"last": gradients[-1]})
+        times.append(time.perf_counter())
+        _done(self._apply(sums, gradients))
+        times.append(time.perf_counter())
+        computed, waited, reduced, applied = (end - start for start, end in pairwise(times))
+        self.seconds["compute"] += computed + applied
+        self.seconds["waiting"] += waited
+        self.seconds["allreduce"] += reduced
+
+
+def _done(tensors: Mapping[str, tf.Tensor]) -> None:
+    """Wait for the device."""
+    for tensor in tensors.values():
+        tensor.numpy()

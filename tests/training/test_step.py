@@ -1,0 +1,84 @@
+"""One step: parts add up to the whole, a gradient that is no number changes nothing, and the rate warms up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import pytest
+
+from userprofile.errors import UsageError
+from userprofile.feed.plan import RowGroup, plan_pass
+from userprofile.feed.read import batches
+from userprofile.model.profile_model import build_model
+from userprofile.tables.row_groups import row_groups
+from userprofile.training.collective import alone
+from userprofile.training.progress import SKIPPED, WEIGHT
+from userprofile.training.request import TrainingRequest
+from userprofile.training.schedule import WarmUp
+from userprofile.training.step import training_step
+
+ROWS = 256
+
+
+@pytest.fixture
+def batch(request_for) -> dict[str, np.ndarray]:
+    """203 rows, the rest padding."""
+    request = request_for()
+    groups = [RowGroup(*group) for group in row_groups(request.table, 0, partition={"split": "train"})]
+    plan = plan_pass(groups, shards=1, batch_rows=ROWS, shuffle=None, buffer_rows=ROWS)
+    return next(batches(plan, (0,), request.spec))
+
+
+class Learning:
+    """A fresh network, the same each time, and its step."""
+
+    def __init__(self, request: TrainingRequest, *, parts: int = 1) -> None:
+        keras.utils.set_random_seed(1)
+        self.model = build_model(request.spec, settings=request.settings)
+        self.optimiser = keras.optimizers.AdamW(0.01)
+        self.step = training_step(self.model, self.optimiser, alone(), parts=parts)
+
+    def after(self, batch: Mapping[str, np.ndarray], *, steps: int) -> tuple[list[np.ndarray], dict[str, float]]:
+        sums = [self.step(batch) for _ in range(steps)][-1]
+        return self.model.get_weights(), {name: float(value) for name, value in sums.items()}
+
+
+@pytest.mark.parametrize("parts", [2, 8])
+def test_parts_of_a_batch_add_up_to_it(request_for, batch, parts):
+    whole, of_whole = Learning(request_for()).after(batch, steps=3)
+    cut, of_parts = Learning(request_for(), parts=parts).after(batch, steps=3)
+    for left, right in zip(whole, cut, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+    assert of_parts == pytest.approx(of_whole, rel=1e-4)
+    assert of_whole[WEIGHT] == 203
+
+
+def test_parts_that_are_not_equal_are_refused(request_for):
+    with pytest.raises(UsageError, match="cannot be cut into equal parts"):
+        request_for(batch_rows=60, shards=2, gradient_accumulation=4)
+    assert request_for(batch_rows=60, shards=2, gradient_accumulation=3).gradient_accumulation == 3
+
+
+def test_a_gradient_that_is_no_number_changes_nothing_and_is_counted(request_for, batch):
+    learning = Learning(request_for())
+    before, of_first = learning.after(batch, steps=1)
+    optimiser = [variable.numpy() for variable in learning.optimiser.variables]
+    broken = {**batch, "label_purchase": np.full_like(batch["label_purchase"], np.inf)}
+    after, of_broken = learning.after(broken, steps=1)
+    for left, right in zip(before, after, strict=True):
+        np.testing.assert_array_equal(left, right)
+    for left, right in zip(optimiser, learning.optimiser.variables, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert of_first[SKIPPED] == 0
+    assert of_broken == dict.fromkeys(of_broken, 0.0) | {SKIPPED: 1.0}
+    moved, of_next = learning.after(batch, steps=1)
+    assert of_next[SKIPPED] == 0
+    assert any(not np.array_equal(left, right) for left, right in zip(after, moved, strict=True))
+
+
+def test_the_rate_grows_with_the_step_and_stays():
+    warm = WarmUp(0.1, 4)
+    assert [float(warm(step)) for step in (0, 1, 2, 3, 4, 99)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
+    assert float(WarmUp(0.1, 0)(0)) == pytest.approx(0.1)
