@@ -51,11 +51,14 @@ SMALL_FORMS = {
     "make build_features build_catalogue CONF=my_features.yaml": (
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
+    "make train_model NP=1": f"make train_model {SHOP} NP=1",
+    "make report_scaling": f'make report_scaling {SHOP} SET="{SMALL_SETTINGS} report_scaling.steps=5"',
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",
     "make bench-path": "make --dry-run bench-path",
     "make bench-features": "make --dry-run bench-features",
+    "make bench-training": "make --dry-run bench-training",
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -111,19 +112,22 @@ def fit_spec(
 
 
 def vocabulary_index(codes: np.ndarray, vocabulary: Sequence[int]) -> np.ndarray:
-    """int32 indices of `codes`, of any shape: 0 for code 0, 1 for a code not in the vocabulary, else place + 2.
+    """int32 indices of `codes` >= 0, of any shape: 0 for code 0, 1 for a code not in the vocabulary, else place + 2.
 
     >>> vocabulary_index(np.array([7, 0, 5, 9]), (5, 7)).tolist()
     [3, 0, 2, 1]
     """
-    if not len(vocabulary):
-        return np.where(codes == 0, NONE_INDEX, UNKNOWN_INDEX).astype(np.int32)
-    known = np.asarray(vocabulary, dtype=np.int64)
-    order = np.argsort(known)
-    place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
-    found = known[order[place]] == codes
-    index = np.where(found, order[place] + FIRST_KNOWN_INDEX, UNKNOWN_INDEX)
-    return np.where(codes == 0, NONE_INDEX, index).astype(np.int32)
+    index_of = _index_of(tuple(vocabulary))
+    return index_of[np.minimum(codes, len(index_of) - 1)]
+
+
+@lru_cache(maxsize=8)
+def _index_of(vocabulary: tuple[int, ...]) -> np.ndarray:
+    """int32 index of every code up to one past the greatest known, as which all greater ones count."""
+    index = np.full(max(vocabulary, default=0) + 2, UNKNOWN_INDEX, np.int32)
+    index[0] = NONE_INDEX
+    index[np.asarray(vocabulary, np.int64)] = np.arange(len(vocabulary)) + FIRST_KNOWN_INDEX
+    return index
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,9 @@ from userprofile.feed.plan import Block, Plan, RowRange
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec, dense_values, vocabulary_index
 
 Batch = dict[str, np.ndarray]
+Item = TypeVar("Item")
 
+SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
 FEATURE_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
 LABEL_KEYS = ("label_purchase", "label_spend", "label_next_categories")
 
@@ -53,7 +57,7 @@ def batches(plan: Plan, shards: Iterable[int], spec: FeatureSpec, *, done: int =
     return read_ahead((_joined(parts) for parts in zip(*streams, strict=True)), depth=_BATCHES_AHEAD)
 
 
-def read_ahead(items: Iterator[Batch], *, depth: int) -> Iterator[Batch]:
+def read_ahead(items: Iterator[Item], *, depth: int) -> Iterator[Item]:
     """The same items, up to `depth` of them made in a thread before they are asked for."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
         ahead = deque(thread.submit(next, items, None) for _ in range(depth))
@@ -79,22 +83,38 @@ def last_events(lists: pa.ListArray, length: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
-    def events(column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        lists = _list_array(table[column])
-        present, places = last_events(lists, spec.sequence_length)
-        padded: np.ndarray = np.zeros(present.shape, dtype)
-        padded[present] = meaning(lists.values.to_numpy()[places])
-        return padded
+    lists = {name: _list_array(table[name]) for name in (*SEQUENCES, spec.category_column)}
+    of_actions = lists["sequence_action"]
+    present, places = last_events(of_actions, spec.sequence_length)
 
-    dense = [dense_values(table[name]).astype(np.float32) for name in spec.dense_names]
+    def events(column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        if of_actions.null_count or lists[column].null_count or not lists[column].offsets.equals(of_actions.offsets):
+            return _padded_events(lists[column], *last_events(lists[column], spec.sequence_length), dtype, meaning)
+        return _padded_events(lists[column], present, places, dtype, meaning)
+
+    dense = np.empty((table.num_rows, len(spec.dense_names)), np.float32)
+    for place, name in enumerate(spec.dense_names):
+        dense[:, place] = dense_values(table[name])
     category = partial(vocabulary_index, vocabulary=spec.category_vocabulary)
     return {
-        "dense": np.stack(dense, axis=1) if dense else np.zeros((table.num_rows, 0), np.float32),
+        "dense": dense,
         "sequence_action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
         "sequence_item": events("sequence_item", np.int32, partial(vocabulary_index, vocabulary=spec.item_vocabulary)),
         "sequence_category": events(spec.category_column, np.int32, category),
         "sequence_age_days": events("sequence_age_days", np.float32, lambda days: days),
     }
+
+
+def _padded_events(
+    lists: pa.ListArray,
+    present: np.ndarray,
+    places: np.ndarray,
+    dtype: type,
+    meaning: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    padded: np.ndarray = np.zeros(present.shape, dtype)
+    padded[present] = meaning(lists.values.to_numpy()[places])
+    return padded
 
 
 def _labels(table: pa.Table, spec: FeatureSpec) -> Batch:
@@ -124,16 +144,16 @@ def _lengths(lists: pa.ListArray) -> np.ndarray:
 
 def _shard_batches(blocks: Sequence[Block], plan: Plan, spec: FeatureSpec, done: int) -> Iterator[Batch]:
     reader = _RowGroupReader([*feature_columns(spec), *LABEL_KEYS])
-    before = 0  # the block
-    for block in blocks:
-        first, before = before, before + -(-block.rows // plan.batch_rows)
-        if before <= done:
-            continue
-        rows, order = to_batch(reader.read(block.ranges), spec), block.order()
+    ends = list(accumulate(-(-block.rows // plan.batch_rows) for block in blocks))
+    left = [(block, end) for block, end in zip(blocks, ends, strict=True) if end > done]
+    tables = read_ahead((reader.read(block.ranges) for block, _ in left), depth=1)
+    for (block, end), table in zip(left, tables, strict=True):
+        rows, order = to_batch(table, spec), block.order()
+        first = end - -(-block.rows // plan.batch_rows)
         for start in range(max(done - first, 0) * plan.batch_rows, len(order), plan.batch_rows):
             chosen = order[start : start + plan.batch_rows]
             yield _padded({key: values[chosen] for key, values in rows.items()}, plan.batch_rows)
-    for _ in range(max(before, done), plan.steps):
+    for _ in range(max(ends[-1] if ends else 0, done), plan.steps):
         yield _nothing(plan.batch_rows, spec)
 
 
