@@ -214,5 +214,9 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
     assert "weekend_purchases_90d" in catalogue.read_text()
     audited = json.loads((copy.root / "report" / Path(SHOP_TABLES).name / "feature_audit.json").read_text())
     assert any(drift["later"].startswith("scored as of") for drift in audited["drifts"])
+    scales = json.loads((copy.root / "report" / Path(SHOP_TABLES).name / "scaling.json").read_text())
+    assert [(scale["ranks"], len(scale["shares"])) for scale in scales] == [(1, 1), (2, 2)]
+    assert all(scale["examples_per_second"] > 0 for scale in scales)
+    assert all(sum(shares.values()) == pytest.approx(1) for scale in scales for shares in scale["shares"])
     page = copy.root / "pages" / Path(SHOP_TABLES).name / "index.html"
     assert page.read_text().count("<article") == 12

@@ -35,8 +35,9 @@ from userprofile.tables.row_groups import row_groups
 from userprofile.training import keeper
 from userprofile.training.collective import alone
 from userprofile.training.launch import launch
-from userprofile.training.loop import BUFFER_ROWS, train
+from userprofile.training.loop import train
 from userprofile.training.request import TrainingRequest
+from userprofile.training.rows import BUFFER_ROWS
 from userprofile.training.trained import TIMINGS
 
 ROWS, STEPS, ROUNDS = (6_000, 20, 1) if is_small() else (60_000, 300, 3)

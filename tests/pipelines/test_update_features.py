@@ -112,10 +112,12 @@ def test_rows_of_another_configuration_are_no_start_and_those_of_a_rebuild_are(
 @pytest.mark.slow
 def test_rows_of_a_table_that_was_compacted_are_no_start(job, update, load, refined, tmp_path):
     """Names of its files no longer tell whose rows they hold."""
-    load(refined, "later.csv", LATER + "cyd,i3,view,2024-01-22 10:00,9.00\n")
+    # So many that pseudonyms, which are random, deal them to more than one place.
+    many = "".join(f"user{number},i3,view,2024-01-21 10:00,9.00\n" for number in range(40))
+    load(refined, "later.csv", f"{LATER}{many}cyd,i3,view,2024-01-22 10:00,9.00\n")
     job("build_features", build_features, "--source", refined, "--as-of", "2024-01-22")
     features = DeltaTable(tmp_path / "warehouse" / "my_shop" / "gold" / "user_features")
-    assert features.optimize.compact()["numFilesRemoved"] == 2, "users are dealt to two places at least"
+    assert features.optimize.compact()["numFilesRemoved"] > 1
     ended = job("update_features", update_features, "--source", refined, "--as-of", "2024-01-23")
     assert ended.result["metrics"]["build_features"].get("start_date") is None
     assert "starts from nothing: every user is computed anew" in ended.printed

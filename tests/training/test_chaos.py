@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from userprofile.training.launch import launch
 KILLS = int(os.environ.get("RUNS") or 5)
 SEED = int(os.environ.get("SEED") or 11)
 STEPS_AN_EPOCH = 4
+LOST = re.compile(r"rank (\d+) of the training .*; all ranks start again", re.DOTALL)
 RANKS = 2
 
 
@@ -31,7 +33,7 @@ class Chaos:
 
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
     told: list[str] = field(default_factory=list)
-    starts: int = 0
+    lost: list[int] = field(default_factory=list)  # ranks, as the launcher names them
     next_step: int = 0
 
     def __post_init__(self) -> None:
@@ -41,17 +43,18 @@ class Chaos:
         """The next rank, signal and step; now and then at once, while ranks still start."""
         self.rank = self.chance.randrange(RANKS)
         self.signal = self.chance.choice([signal.SIGKILL, signal.SIGSTOP])
-        self.next_step += self.chance.choice([0, *(self.chance.randint(1, 120) for _ in range(3))])
+        self.next_step += self.chance.choice([0, *(self.chance.randint(1, 60) for _ in range(3))])
 
     def heard(self, beat: beats.Beat) -> None:
-        if len(self.told) == self.starts < KILLS and beat.rank == self.rank and beat.steps >= self.next_step:
+        if len(self.told) == len(self.lost) < KILLS and beat.rank == self.rank and beat.steps >= self.next_step:
             psutil.Process(beat.process).send_signal(self.signal)
-            self.told.append(f"{self.signal.name} to rank {beat.rank} after step {beat.steps}, {beat.phase}")
+            self.told.append(f"rank {beat.rank}: {self.signal.name} after step {beat.steps}, {beat.phase}")
             self.plan()
 
     def reported(self, line: str) -> None:
         """Ranks that start again may be disturbed again."""
-        self.starts += "all ranks start again" in line
+        if named := LOST.match(line):
+            self.lost.append(int(named[1]))
 
 
 @pytest.mark.slow
@@ -63,7 +66,7 @@ def test_ranks_lost_at_random_change_nothing(request_for, workplace, tmp_path, m
         chaos.heard(beat)
 
     monkeypatch.setattr(beats.Beats, "hear", hear)
-    epochs = KILLS * 120 // STEPS_AN_EPOCH
+    epochs = KILLS * 60 // STEPS_AN_EPOCH + 10
     folder = Path(tmp_path, "checkpoints")
     folder.mkdir()
     request = request_for(
@@ -71,7 +74,7 @@ def test_ranks_lost_at_random_change_nothing(request_for, workplace, tmp_path, m
     )
     disturbed = launch(request, processes=RANKS, spark=None, workplace=workplace, report=chaos.reported, restarts=KILLS)
     assert len(chaos.told) == KILLS, "training ended before all were lost"
-    assert chaos.starts == KILLS, chaos.told
+    assert [f"rank {rank}" for rank in chaos.lost] == [told.partition(":")[0] for told in chaos.told], chaos.told
     monkeypatch.setattr(beats.Beats, "hear", real)
     calm = launch(replace(request, checkpoints=""), processes=RANKS, spark=None, workplace=workplace, report=print)
     for left, right in zip(weights_of(disturbed), weights_of(calm), strict=True):

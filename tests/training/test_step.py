@@ -13,7 +13,7 @@ from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import batches
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
-from userprofile.training.collective import alone
+from userprofile.training.collective import Collective, alone
 from userprofile.training.progress import SKIPPED, WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.schedule import WarmUp
@@ -34,11 +34,14 @@ def batch(request_for) -> dict[str, np.ndarray]:
 class Learning:
     """A fresh network, the same each time, and its step."""
 
-    def __init__(self, request: TrainingRequest, *, parts: int = 1) -> None:
+    def __init__(
+        self, request: TrainingRequest, *, parts: int = 1, half_of_rows: int = 0, collective: Collective | None = None
+    ) -> None:
         keras.utils.set_random_seed(1)
         self.model = build_model(request.spec, settings=request.settings)
         self.optimiser = keras.optimizers.AdamW(0.01)
-        self.step = training_step(self.model, self.optimiser, alone(), parts=parts)
+        how = {"parts": parts, "half_of_rows": half_of_rows}
+        self.step = training_step(self.model, self.optimiser, collective or alone(), **how)
 
     def after(self, batch: Mapping[str, np.ndarray], *, steps: int) -> tuple[list[np.ndarray], dict[str, float]]:
         sums = [self.step(batch) for _ in range(steps)][-1]
@@ -53,6 +56,29 @@ def test_parts_of_a_batch_add_up_to_it(request_for, batch, parts):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
     assert of_parts == pytest.approx(of_whole, rel=1e-4)
     assert of_whole[WEIGHT] == 203
+
+
+def test_in_half_precision_a_step_is_nearly_the_same_and_sends_half_the_bytes(request_for, batch):
+    whole, of_whole = Learning(request_for()).after(batch, steps=3)
+    sent: list[object] = []
+    halved, of_halves = Learning(request_for(), half_of_rows=ROWS, collective=Noted(sent)).after(batch, steps=3)
+    assert {kind for kinds in sent for kind in kinds} == {"float16", "float32"}
+    assert ["float16"] * len(halved) in sent
+    assert of_halves == pytest.approx(of_whole, rel=1e-3)
+    assert not all(np.array_equal(left, right) for left, right in zip(whole, halved, strict=True))
+    for left, right in zip(whole, halved, strict=True):
+        np.testing.assert_allclose(left, right, atol=2e-2)
+
+
+class Noted:
+    """A world of one that notes the types of what it adds up."""
+
+    def __init__(self, sent: list[object]) -> None:
+        self._sent = sent
+
+    def allreduce_gradients(self, tensors: list[object]) -> list[object]:
+        self._sent.append([tensor.dtype.name for tensor in tensors])
+        return list(tensors)
 
 
 def test_parts_that_are_not_equal_are_refused(request_for):

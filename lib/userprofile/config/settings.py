@@ -113,6 +113,7 @@ class TrainModel(Section):
     epochs: Count
     batch_rows: Count
     gradient_accumulation: Count
+    half_precision: bool
     learning_rate: Positive
     learning_rate_batch_rows: Count
     warmup_steps: Annotated[int, Field(ge=0)]

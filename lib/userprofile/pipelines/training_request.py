@@ -36,6 +36,7 @@ def training_request(run: Run, examples: TableVersion, train: pa.Table, dense: S
         silent_seconds=settings.beat.total_seconds(),
         checkpoint_steps=settings.checkpoint_steps,
         warmup_steps=settings.warmup_steps,
+        half_precision=settings.half_precision,
         gradient_accumulation=settings.gradient_accumulation,
         skipped_steps=settings.skipped_steps,
     )

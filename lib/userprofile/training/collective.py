@@ -24,7 +24,7 @@ class Collective(Protocol):
         """The number of the rank on its machine."""
 
     def allreduce_gradients(self, tensors: Sequence[Any]) -> list[Any]:
-        """Each tensor summed over ranks, in one grouped call; dense tensors only, also inside a tf.function."""
+        """Each tensor summed over ranks, in one grouped call; dense tensors of one type, also inside a tf.function."""
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Each value summed over ranks in double precision; all ranks give the same keys."""

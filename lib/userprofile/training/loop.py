@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from userprofile.errors import DataGateError, InterruptedRunError, UserprofileError
-from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
-from userprofile.feed.read import batches
+from userprofile.errors import InterruptedRunError
+from userprofile.feed.plan import Plan, RowGroup
 from userprofile.model.profile_model import build_model
-from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective
 from userprofile.training.guards import require_same_start, require_same_weights
 from userprofile.training.keeper import Keeper
+from userprofile.training.limits import require_few_skipped, require_finite, require_rows
 from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
 from userprofile.training.request import TrainingRequest
+from userprofile.training.rows import BUFFER_ROWS, Rows
 from userprofile.training.schedule import WarmUp
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, training_step, validation_step
@@ -33,9 +31,6 @@ Beat = Callable[[str, int, int], None]
 
 # Ranks ask each other as seldom, since each question waits for the slowest.
 STEPS_BETWEEN_QUESTIONS = 10
-
-# Rows that a shard shuffles in memory.
-BUFFER_ROWS = 16_384
 
 
 def train(
@@ -55,24 +50,25 @@ def train(
     longer finite.
     """
     report = report if collective.rank == 0 else lambda line: None
-    run = _Run(request, collective, Keeper(request, collective), report, beat, stop)
+    rows = Rows(request, collective)
+    run = _Run(request, collective, rows, Keeper(request, collective), report, beat, stop)
     model = _initial_model(request, collective)
     rate = WarmUp(request.learning_rate, request.warmup_steps)
     optimiser = keras.optimizers.AdamW(rate, weight_decay=request.weight_decay)
-    learn = training_step(model, optimiser, collective, parts=request.gradient_accumulation)
+    learn = training_step(model, optimiser, collective, **of_step(request))
     validate = validation_step(model)
-    train_rows, validation_rows = run.listed("train"), run.listed("validation")
-    _require_rows(train_rows, request)
-    require_same_start(collective, request, run.plan(train_rows, epoch=1), model)
+    train_rows, validation_rows = rows.listed("train"), rows.listed("validation")
+    require_rows(train_rows, request)
+    require_same_start(collective, request, rows.plan(train_rows, epoch=1), model)
     state = TrainingState(model, optimiser)
     run.keeper.resume(state, run.report)
 
-    progress = run.announced(run.plan(train_rows, epoch=1), state)
+    progress = run.announced(rows.plan(train_rows, epoch=1), state)
     while state.epoch <= request.epochs and not state.ended:
         started = time.monotonic()
-        losses, skipped = run.learnt(learn, run.plan(train_rows, epoch=state.epoch), state, progress)
+        losses, skipped = run.learnt(learn, rows.plan(train_rows, epoch=state.epoch), state, progress)
         seconds = time.monotonic() - started
-        validation = run.validated(validate, run.plan(validation_rows), state.epoch)
+        validation = run.validated(validate, rows.plan(validation_rows), state.epoch)
         entry = {
             "epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation, "skipped": skipped,
         }  # fmt: skip
@@ -92,37 +88,17 @@ class _Run:
 
     request: TrainingRequest
     collective: Collective
+    rows: Rows
     keeper: Keeper
     report: Callable[[str], None]
     beat: Beat
     stop: Callable[[], bool]
 
-    @property
-    def shards(self) -> range:
-        return shards_of_rank(self.request.shards, rank=self.collective.rank, size=self.collective.size)
-
-    def listed(self, split: str) -> list[RowGroup]:
-        """As rank 0 sees them, so that no rank plans with another list."""
-        found: list[tuple[str, int, int]] = []
-        if self.collective.rank == 0:
-            found = row_groups(self.request.table, self.request.version, partition={"split": split})
-        return list(starmap(RowGroup, self.collective.broadcast_object(found)))
-
-    def plan(self, rows: list[RowGroup], *, epoch: int | None = None) -> Plan:
-        """Shuffled for this epoch, or in the order of the files."""
-        return plan_pass(
-            rows,
-            shards=self.request.shards,
-            batch_rows=self.request.batch_rows,
-            shuffle=None if epoch is None else (self.request.seed, epoch),
-            buffer_rows=BUFFER_ROWS,
-        )
-
     def learnt(self, step: Step, plan: Plan, state: TrainingState, progress: Progress) -> tuple[Losses, int]:
         """The rest of the epoch; mean loss per head over all of it, each batch seen before the weights learnt from
         it, and how many steps were skipped.
         """
-        for batch in batches(plan, self.shards, self.request.spec, done=state.step):
+        for batch in self.rows.fed(plan, done=state.step):
             state.stepped(step(batch))
             self.beat("training", state.epoch, state.steps)
             progress.step(state.epoch, state.step, state.sums.read)
@@ -138,7 +114,7 @@ class _Run:
                 )
         sums = state.sums.read()
         skipped = int(sums[SKIPPED])
-        _require_few_skipped(skipped, plan.steps, self.request.skipped_steps, state.epoch)
+        require_few_skipped(skipped, plan.steps, self.request.skipped_steps, state.epoch)
         return means(sums), skipped
 
     def is_patience_over(self, state: TrainingState, validation: Losses | None) -> bool:
@@ -161,10 +137,10 @@ class _Run:
         if not plan.rows:
             return None
         sums = Sums()
-        for number, batch in enumerate(batches(plan, self.shards, self.request.spec), start=1):
+        for number, batch in enumerate(self.rows.fed(plan), start=1):
             sums.add(step(batch))
             self.beat("validating", epoch, number)
-        return _require_finite(means(self.collective.sum(sums.read())), epoch)
+        return require_finite(means(self.collective.sum(sums.read())), epoch)
 
     def announced(self, plan: Plan, state: TrainingState) -> Progress:
         ranks = f"{self.collective.size} rank{'s' * (self.collective.size > 1)}"
@@ -176,6 +152,14 @@ class _Run:
         return Progress(
             self.report, epochs=request.epochs, steps=plan.steps, batch_rows=request.batch_rows, done=state.steps
         )
+
+
+def of_step(request: TrainingRequest) -> dict[str, int]:
+    """What a step takes of the request."""
+    return {
+        "parts": request.gradient_accumulation,
+        "half_of_rows": request.batch_rows if request.half_precision else 0,
+    }
 
 
 def _initial_model(request: TrainingRequest, collective: Collective) -> keras.Model:
@@ -214,33 +198,3 @@ def _in_words(entry: dict[str, Any], epochs: int) -> str:
     )
     learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
     return f"{learnt}; {judged}{skipped}"
-
-
-def _require_rows(rows: list[RowGroup], request: TrainingRequest) -> None:
-    if not sum(group.rows for group in rows):
-        raise DataGateError(
-            "there is nothing to learn from",
-            expected="at least one row of split train",
-            received=f"none in version {request.version} of {request.table}",
-            fix="make build_training_set with an earlier as-of date, whose label window is complete",
-        )
-
-
-def _require_few_skipped(skipped: int, steps: int, limit: int, epoch: int) -> None:
-    if skipped > min(limit, steps - 1):
-        raise UserprofileError(
-            f"the gradients of {skipped:,} of {steps:,} steps are no finite numbers in epoch {epoch}",
-            expected=f"at most {min(limit, steps - 1):,}, which are skipped",
-            fix="lower train_model.learning_rate, and look for infinite values among the features",
-        )
-
-
-def _require_finite(losses: Losses, epoch: int) -> Losses:
-    if not all(map(math.isfinite, losses.values())):
-        raise UserprofileError(
-            f"the validation loss is no longer a finite number in epoch {epoch}",
-            expected="finite losses",
-            received=losses_in_words(losses),
-            fix="lower train_model.learning_rate, and look for infinite values among the features",
-        )
-    return losses

@@ -41,6 +41,7 @@ class TrainingRequest:
     silent_seconds: float = 10.0  # without a beat, after which the launcher takes a rank for lost
     checkpoint_steps: int = 500  # from one checkpoint to the next; there is also one at the end of an epoch
     warmup_steps: int = 0  # until the learning rate is reached
+    half_precision: bool = False  # of gradients while they are added up over ranks
     gradient_accumulation: int = 1  # equal parts of a rank's batch, one in memory at a time
     skipped_steps: int = 0  # of an epoch at most: those whose gradients are no finite numbers
     timed_steps: int = 0  # then nothing is learnt but where the seconds of so many steps go (training/timing.py)

@@ -26,15 +26,21 @@ Added = tuple[dict[str, tf.Tensor], list[tf.Tensor]]  # such sums, and a gradien
 
 
 def training_step(
-    model: keras.Model, optimiser: keras.optimizers.Optimizer, collective: Collective, *, parts: int = 1
+    model: keras.Model,
+    optimiser: keras.optimizers.Optimizer,
+    collective: Collective,
+    *,
+    parts: int = 1,
+    half_of_rows: int = 0,
 ) -> Step:
     """Gives sums over the whole global batch, from before its weights changed, and SKIPPED: 1 or 0.
 
     Gradients are of the sum over this rank's rows, of so many equal parts one after the other; they are added up over
     parts and ranks and divided by the global weight, so that a rank with more padding counts for less, exactly. Where
-    the mean gradient is no finite number no rank changes a weight, and the step counts for nothing but SKIPPED.
+    the mean gradient is no finite number no rank changes a weight, and the step counts for nothing but SKIPPED. With
+    `half_of_rows`, the rows of a global batch, gradients travel in half precision.
     """
-    whole = WholeStep(model, optimiser, collective, parts=parts)
+    whole = WholeStep(model, optimiser, collective, parts=parts, half_of_rows=half_of_rows)
 
     @tf.function(reduce_retracing=True)
     def step(batch: Batch) -> dict[str, tf.Tensor]:
@@ -47,9 +53,16 @@ class WholeStep:
     """What a training step does, one thing after the other."""
 
     def __init__(
-        self, model: keras.Model, optimiser: keras.optimizers.Optimizer, collective: Collective, *, parts: int
+        self,
+        model: keras.Model,
+        optimiser: keras.optimizers.Optimizer,
+        collective: Collective,
+        *,
+        parts: int = 1,
+        half_of_rows: int = 0,
     ) -> None:
         self._model, self._optimiser, self._collective, self._parts = model, optimiser, collective, parts
+        self._half_of_rows = half_of_rows
         optimiser.build(model.trainable_variables)
         self._weights = [variable.value for variable in model.trainable_variables]
         # What dropout draws follows from the step alone: a training that goes on draws what it would have drawn.
@@ -75,8 +88,14 @@ class WholeStep:
 
     def reduce(self, local: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> Added:
         """Added up over ranks."""
-        reduced = self._collective.allreduce_gradients([*gradients, *local.values()])
-        return dict(zip(local, reduced[len(gradients) :], strict=True)), reduced[: len(gradients)]
+        if not self._half_of_rows:
+            reduced = self._collective.allreduce_gradients([*gradients, *local.values()])
+            return dict(zip(local, reduced[len(gradients) :], strict=True)), reduced[: len(gradients)]
+        sums = self._collective.allreduce_gradients(list(local.values()))
+        # As parts of a mean: sums over a batch are too great for half precision, or too coarse in it.
+        halves = [tf.cast(one / self._half_of_rows, tf.float16) for one in gradients]
+        added = self._collective.allreduce_gradients(halves)
+        return dict(zip(local, sums, strict=True)), [tf.cast(one, tf.float32) * self._half_of_rows for one in added]
 
     def apply(self, sums: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """Change the weights."""

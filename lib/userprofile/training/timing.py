@@ -6,19 +6,17 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import count, islice, pairwise, starmap
+from itertools import count, islice, pairwise
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from userprofile.feed.plan import RowGroup, plan_pass, shards_of_rank
-from userprofile.feed.read import batches
+from userprofile.feed.read import Batch
 from userprofile.model.profile_model import build_model
-from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective
-from userprofile.training.loop import BUFFER_ROWS, Beat
+from userprofile.training.loop import Beat, of_step
 from userprofile.training.request import TrainingRequest
+from userprofile.training.rows import Rows
 from userprofile.training.step import WholeStep, training_step
 from userprofile.training.trained import TIMINGS
 
@@ -54,10 +52,9 @@ def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> di
     model = build_model(request.spec, settings=request.settings)
     collective.broadcast(model.weights)
     optimiser = keras.optimizers.AdamW(request.learning_rate)
-    parts = request.gradient_accumulation
-    step = training_step(model, optimiser, collective, parts=parts)
-    apart = _Apart(WholeStep(model, optimiser, collective, parts=parts), collective)
-    fed = _endless(request, collective)
+    step = training_step(model, optimiser, collective, **of_step(request))
+    apart = _Apart(WholeStep(model, optimiser, collective, **of_step(request)), collective)
+    fed = _endless(Rows(request, collective))
     for number, batch in enumerate(islice(fed, WARM_STEPS)):
         _done(step(batch))
         apart.step(batch)
@@ -76,23 +73,13 @@ def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> di
     return {TIMINGS: json.dumps(of_all).encode()} if collective.rank == 0 else {}
 
 
-def _endless(request: TrainingRequest, collective: Collective) -> Iterator[Mapping[str, np.ndarray]]:
-    found = list(starmap(RowGroup, row_groups(request.table, request.version, partition={"split": "train"})))
-    shards = shards_of_rank(request.shards, rank=collective.rank, size=collective.size)
+def _endless(rows: Rows) -> Iterator[Batch]:
+    found = rows.listed("train")
     for epoch in count(1):
-        plan = plan_pass(
-            found,
-            shards=request.shards,
-            batch_rows=request.batch_rows,
-            shuffle=(request.seed, epoch),
-            buffer_rows=BUFFER_ROWS,
-        )
-        yield from batches(plan, shards, request.spec)
+        yield from rows.fed(rows.plan(found, epoch=epoch))
 
 
-def _whole(
-    step: Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]], fed: Iterator[Mapping[str, np.ndarray]]
-) -> tuple[float, int]:
+def _whole(step: Callable[[Batch], dict[str, tf.Tensor]], fed: Iterator[Batch]) -> tuple[float, int]:
     """Seconds, and rows of weight 1."""
     started, rows, sums = time.perf_counter(), 0, {}
     for batch in fed:
@@ -113,7 +100,7 @@ class _Apart:
     def clear(self) -> None:
         self.seconds = dict.fromkeys(("reading", "compute", "waiting", "allreduce"), 0.0)
 
-    def step(self, batch: Mapping[str, np.ndarray]) -> None:
+    def step(self, batch: Batch) -> None:
         times = [time.perf_counter()]
         sums, gradients = self._compute({name: tf.constant(values) for name, values in batch.items()})
         _done(sums | {"last": gradients[-1]})

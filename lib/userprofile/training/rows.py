@@ -1,0 +1,44 @@
+"""Which rows a rank is fed, of the pinned version that all ranks read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import starmap
+
+from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
+from userprofile.feed.read import Batch, batches
+from userprofile.tables.row_groups import row_groups
+from userprofile.training.collective import Collective
+from userprofile.training.request import TrainingRequest
+
+# Rows that a shard shuffles in memory.
+BUFFER_ROWS = 16_384
+
+
+class Rows:
+    """Of the shards that are this rank's."""
+
+    def __init__(self, request: TrainingRequest, collective: Collective) -> None:
+        self._request, self._collective = request, collective
+        self._shards = shards_of_rank(request.shards, rank=collective.rank, size=collective.size)
+
+    def listed(self, split: str) -> list[RowGroup]:
+        """As rank 0 sees them, so that no rank plans with another list."""
+        found: list[tuple[str, int, int]] = []
+        if self._collective.rank == 0:
+            found = row_groups(self._request.table, self._request.version, partition={"split": split})
+        return list(starmap(RowGroup, self._collective.broadcast_object(found)))
+
+    def plan(self, rows: list[RowGroup], *, epoch: int | None = None) -> Plan:
+        """Shuffled for this epoch, or in the order of the files."""
+        return plan_pass(
+            rows,
+            shards=self._request.shards,
+            batch_rows=self._request.batch_rows,
+            shuffle=None if epoch is None else (self._request.seed, epoch),
+            buffer_rows=BUFFER_ROWS,
+        )
+
+    def fed(self, plan: Plan, *, done: int = 0) -> Iterator[Batch]:
+        """The batches of the plan's steps but the first `done`."""
+        return batches(plan, self._shards, self._request.spec, done=done)
