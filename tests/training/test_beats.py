@@ -54,6 +54,15 @@ def test_of_ranks_that_stand_still_the_one_behind_is_the_cause(beats, clock):
     assert beats.lost() == (AT_WORK, STALLED)
 
 
+def test_a_rank_that_validates_is_ahead_of_one_that_trains(beats, clock):
+    training, validating = replace(AT_WORK, steps=400), replace(AT_WORK, rank=1, phase="validating", steps=3)
+    for second in range(62):
+        clock.now = float(second)
+        beats.hear(validating)
+        beats.hear(training)
+    assert beats.lost() == (training, STALLED)
+
+
 def test_who_starts_may_take_longer(beats, clock):
     starting = replace(AT_WORK, phase=STARTING)
     for second in range(180):

@@ -13,7 +13,7 @@ import userprofile.training.here as here
 from userprofile.errors import EnvironmentMismatchError, UserprofileError
 from userprofile.feed.plan import Plan, RowGroup, plan_pass
 from userprofile.model.profile_model import build_model
-from userprofile.training.guards import checksums, digest, require_same_start, require_same_weights
+from userprofile.training.guards import checksums, digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.launch import launch
 
 ROWS = [RowGroup("a", 0, 90), RowGroup("b", 0, 7)]
@@ -43,11 +43,12 @@ def model(request_for) -> keras.Model:
     [("tensorflow", "1.0"), ("code of userprofile", "older"), ("plan", "another"), ("weights", "00000000")],
 )
 def test_a_rank_that_would_do_something_else_is_named_with_what_it_is(request_for, model, name, other):
-    require_same_start(Others([{}, {}]), request_for(), PLAN, model)
+    mine = {**of_rank(request_for(), model), "plan": digest(PLAN), **weights_of(model)}
+    require_same(Others([{}, {}]), mine)
     with pytest.raises(
         EnvironmentMismatchError, match=f"rank 2 of the training has another {name} than rank 0"
     ) as raised:
-        require_same_start(Others([{}, {name: other}]), request_for(), PLAN, model)
+        require_same(Others([{}, {name: other}]), mine)
     assert raised.value.received == other
     assert raised.value.expected not in ("", other)
 

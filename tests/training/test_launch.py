@@ -68,7 +68,7 @@ def test_two_ranks_give_the_weights_of_one(request_for, workplace, weights_of):
 @pytest.mark.slow
 def test_gradients_of_two_ranks_may_travel_in_half_precision(request_for, workplace):
     halves = request_for(half_precision=True)
-    whole = launch(request_for(), processes=1, spark=None, workplace=workplace, report=print)
+    whole = launch(request_for(), processes=2, spark=None, workplace=workplace, report=print)
     found = launch(halves, processes=2, spark=None, workplace=workplace, report=print)
     for left, right in zip(whole.history, found.history, strict=True):
         assert left["train"] == pytest.approx(right["train"], rel=1e-2)

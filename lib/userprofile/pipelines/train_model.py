@@ -60,7 +60,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
     request = training_request(run, examples, train, dense)
-    identity = hashlib.sha256(f"{request.to_json()} {code_version()}".encode()).hexdigest()[:8]
+    identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     workplace = Path(run.config.models)
     workplace.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,6 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
         report=run.say,
         restarts=settings.restarts,
     )
-    checkpoints.clear()
     files, measures = _with_calibration(trained)
     measures["baselines"] = {
         split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")
@@ -97,6 +96,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     where = f"model_version = '{model_version}'"
     rows = OpsModels.cast(pl.DataFrame([row]))
     models = run.store.replace_small(rows, "ops.models", OpsModels, where=where)
+    checkpoints.clear()
     return Outcome([models], _figures(model_version, train.num_rows, trained, measures))
 
 

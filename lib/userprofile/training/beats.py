@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 ORPHANED = 1  # the exit code of a rank whose launcher has gone
-STOP, STARTING, ENDED = "stop", "starting", "ended"
+STOP, STARTING, TRAINING, ENDED = "stop", "starting", "training", "ended"
 SILENT, STALLED = "silent", "stalled"
 
 
 @dataclass(frozen=True)
 class Beat:
-    """Where a rank is; `steps` are those done over all epochs."""
+    """Where a rank is; `steps` are those of training over all epochs, else those of the phase."""
 
     rank: int
     host: str
@@ -32,6 +32,11 @@ class Beat:
     phase: str
     epoch: int
     steps: int
+
+    @property
+    def place(self) -> tuple[int, bool, int]:
+        """Smaller for who has fallen behind: an epoch's training comes before whatever else is done in it."""
+        return self.epoch, self.phase != TRAINING, self.steps
 
 
 @dataclass
@@ -75,7 +80,7 @@ class Beats:
         if silent := [one for one in heard if now - one.last > self._silent]:
             return min(silent, key=lambda one: one.last).beat, SILENT
         if stalled := [one for one in heard if now - one.moved > self._patience(one.beat)]:
-            return min(stalled, key=lambda one: (one.beat.steps, one.moved)).beat, STALLED
+            return min(stalled, key=lambda one: (one.beat.place, one.moved)).beat, STALLED
         return None
 
     def _patience(self, beat: Beat) -> float:
@@ -128,9 +133,10 @@ class Beating:
 
     def close(self) -> None:
         """Fall silent, at the end of all work, so that it is no loss."""
+        self._beat = {**self._beat, "phase": ENDED}  # also for the thread, which may be about to speak
         self._is_closed.set()
         with suppress(OSError):
-            self._connection.sendall(_line({**self._beat, "phase": ENDED}))
+            self._connection.sendall(_line(self._beat))
 
     def _speak(self) -> None:
         try:

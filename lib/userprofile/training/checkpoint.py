@@ -72,8 +72,9 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Delete them all."""
-        for name in self._names():
-            self._files.delete_file(name)
+        for info in self._files.get_file_info(FileSelector("", recursive=False)):
+            if info.is_file:
+                self._files.delete_file(info.base_name)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Written under another name first; older ones than the last but one are deleted after it stands."""

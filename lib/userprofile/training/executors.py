@@ -73,7 +73,7 @@ def _cancelled_when_lost(beats: Beats, log: Log, spark: Any) -> Iterator[list[Ra
 
     def watch() -> None:
         while not is_over.wait(SECONDS_BETWEEN_CHECKS):
-            if found := beats.lost():
+            if not log.has_failure and (found := beats.lost()):
                 lost.append(log.lost(*found))
                 spark.sparkContext.cancelAllJobs()
                 return

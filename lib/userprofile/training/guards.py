@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 
@@ -20,18 +21,9 @@ from userprofile.versions import code_version, installed
 LIBRARIES = ("tensorflow", "keras", "horovod", "numpy", "pyarrow", "deltalake")
 
 
-def require_same_start(collective: Collective, request: TrainingRequest, plan: Plan, model: keras.Model) -> None:
-    """Raises EnvironmentMismatchError where a rank has other code, libraries, request, plan of the first epoch, or
-    network than rank 0; all ranks raise the same."""
-    mine = {
-        "Python": platform.python_version(),
-        **{name: installed(name, f"{name}-cpu") for name in LIBRARIES},
-        "code of userprofile": code_version(),
-        "request": request.identity(),
-        "plan": digest(plan),
-        "number of parameters": str(model.count_params()),
-        "weights": f"{zlib.crc32(repr(checksums(model)).encode()):08x}",
-    }
+def require_same(collective: Collective, mine: Mapping[str, str]) -> None:
+    """Raises EnvironmentMismatchError where something of a rank, by name, is not what rank 0 has; all ranks raise the
+    same."""
     of_all = collective.gather_object(mine)
     for rank, of_rank in enumerate(of_all):
         for name, expected in of_all[0].items():
@@ -42,6 +34,22 @@ def require_same_start(collective: Collective, request: TrainingRequest, plan: P
                     received=of_rank[name] or "none",
                     fix="give all ranks one installation: make install on every machine, then the same command",
                 )
+
+
+def of_rank(request: TrainingRequest, model: keras.Model) -> dict[str, str]:
+    """What must be the same before ranks can so much as exchange weights."""
+    return {
+        "Python": platform.python_version(),
+        **{name: installed(name, f"{name}-cpu") for name in LIBRARIES},
+        "code of userprofile": code_version(),
+        "request": request.identity(),
+        "number of parameters": str(model.count_params()),
+    }
+
+
+def weights_of(model: keras.Model) -> dict[str, str]:
+    """One checksum of all weights."""
+    return {"weights": f"{zlib.crc32(repr(checksums(model)).encode()):08x}"}
 
 
 def require_same_weights(collective: Collective, model: keras.Model, *, epoch: int, step: int) -> None:

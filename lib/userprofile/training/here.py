@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from userprofile.training.request import TrainingRequest
 
 # A rank ends itself at its own deadline and says where it hung; the launcher waits so much longer before it steps in.
 GRACE_SECONDS = 30
+
+# For the stack of a rank that hangs to come in, line by line.
+ANSWER_SECONDS = 2.0
 
 # By list, since Horovod writes the whole environment on command lines, which every user of the machine can read.
 PASSED_ON = (
@@ -66,19 +70,22 @@ class _Guard:
 
     beats: Beats
     log: Log
-    asked: Beat | None = None
+    now: Callable[[], float] = time.monotonic
+    asked: tuple[Beat, float] | None = None
 
     def check(self) -> None:
         """Raises RankLostError."""
         if self.asked is not None:
-            raise self.log.lost(self.asked, STALLED)
-        if lost := self.beats.lost():
+            beat, since = self.asked
+            if self.now() - since > ANSWER_SECONDS:
+                raise self.log.lost(beat, STALLED)
+        elif not self.log.has_failure and (lost := self.beats.lost()):
             beat, how = lost
             if how != STALLED:
                 raise self.log.lost(beat, how)
             with suppress(ProcessLookupError):
                 os.kill(beat.process, signal.SIGUSR1)
-            self.asked = beat  # its answer is in the log by the next check
+            self.asked = beat, self.now()
 
 
 def _horovodrun(processes: int) -> list[str]:

@@ -6,7 +6,9 @@ TensorFlow never loads into the process that calls `launch`, which may be a Spar
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +38,17 @@ def launch(
     InterruptedRunError after Ctrl-C; no process of this machine is left behind.
     """
     shards_of_rank(request.shards, rank=0, size=processes)
+    deadline = time.monotonic() + request.timeout_seconds
     for left in reversed(range(restarts + 1)):
         try:
+            attempt = replace(request, timeout_seconds=deadline - time.monotonic())
             if spark:
-                files = train_on_executors(request, processes, spark, report)
+                files = train_on_executors(attempt, processes, spark, report)
             else:
-                files = train_here(request, processes, workplace, report)
+                files = train_here(attempt, processes, workplace, report)
             return Trained(files, json.loads(files.get(HISTORY, "[]")))
         except RankLostError as lost:
-            if not left:
+            if not left or time.monotonic() > deadline:
                 raise
             report(f"{lost.what}; all ranks start again ({left} {'time' if left == 1 else 'times'} left)")
     raise AssertionError("not reached")

@@ -42,6 +42,11 @@ class Log:
         self._of_ranks = False
         self._lock = threading.Lock()
 
+    @property
+    def has_failure(self) -> bool:
+        """Whether a rank has said of itself why it ends; the others then end too."""
+        return bool(self._failures)
+
     def take(self, stream: str, text: str) -> None:
         """One line, or more with line ends between, of "stdout" or "stderr"."""
         with self._lock:

@@ -16,7 +16,7 @@ from userprofile.errors import InterruptedRunError
 from userprofile.feed.plan import Plan, RowGroup
 from userprofile.model.profile_model import build_model
 from userprofile.training.collective import Collective
-from userprofile.training.guards import require_same_start, require_same_weights
+from userprofile.training.guards import digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.keeper import Keeper
 from userprofile.training.limits import require_few_skipped, require_finite, require_rows
 from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
@@ -52,14 +52,14 @@ def train(
     report = report if collective.rank == 0 else lambda line: None
     rows = Rows(request, collective)
     run = _Run(request, collective, rows, Keeper(request, collective), report, beat, stop)
-    model = _initial_model(request, collective)
+    model = initial_model(request, collective)
     rate = WarmUp(request.learning_rate, request.warmup_steps)
     optimiser = keras.optimizers.AdamW(rate, weight_decay=request.weight_decay)
     learn = training_step(model, optimiser, collective, **of_step(request))
     validate = validation_step(model)
     train_rows, validation_rows = rows.listed("train"), rows.listed("validation")
     require_rows(train_rows, request)
-    require_same_start(collective, request, rows.plan(train_rows, epoch=1), model)
+    require_same(collective, {"plan": digest(rows.plan(train_rows, epoch=1)), **weights_of(model)})
     state = TrainingState(model, optimiser)
     run.keeper.resume(state, run.report)
 
@@ -74,6 +74,7 @@ def train(
         }  # fmt: skip
         run.report(_in_words(entry, request.epochs))
         state.best.see(state.epoch, validation)
+        require_same_weights(collective, model, epoch=state.epoch, step=state.step)
         state.closed(entry, ended=run.is_patience_over(state, validation))
         run.keeper.keep(state)
     run.keeper.wait()
@@ -108,6 +109,7 @@ class _Run:
             if state.steps % STEPS_BETWEEN_QUESTIONS == 0 and self._is_to_stop():
                 self.keeper.keep(state)
                 self.keeper.wait()
+                self.collective.barrier()  # the first rank to end has all others ended, rank 0 amid its writing
                 raise InterruptedRunError(
                     f"the training was stopped after step {state.step:,} of epoch {state.epoch}",
                     fix="the same command goes on from there",
@@ -162,10 +164,14 @@ def of_step(request: TrainingRequest) -> dict[str, int]:
     }
 
 
-def _initial_model(request: TrainingRequest, collective: Collective) -> keras.Model:
-    """The same weights on every rank. Dropout differs from rank to rank: its generators are not among the weights."""
+def initial_model(request: TrainingRequest, collective: Collective) -> keras.Model:
+    """The same weights on every rank. Dropout differs from rank to rank: its generators are not among the weights.
+
+    Raises EnvironmentMismatchError where ranks would not do the same.
+    """
     keras.utils.set_random_seed(request.seed + collective.rank)
     model = build_model(request.spec, settings=request.settings)
+    require_same(collective, of_rank(request, model))
     collective.broadcast(model.weights)
     return model
 
@@ -193,8 +199,6 @@ def _files(
 def _in_words(entry: dict[str, Any], epochs: int) -> str:
     validation = entry["validation"]
     judged = f"validation {losses_in_words(validation)}" if validation else "no validation rows"
-    skipped = (
-        f"; {entry['skipped']:,} steps skipped, of gradients that are no finite numbers" if entry["skipped"] else ""
-    )
+    skipped = f"; skipped for gradients that are no finite numbers: {entry['skipped']:,}" if entry["skipped"] else ""
     learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
     return f"{learnt}; {judged}{skipped}"

@@ -46,13 +46,14 @@ def follow(
         errors="replace",
         start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others in order
     )
-    lines = _Lines(process)
+    lines, is_to_stop = _Lines(process), False
     try:
         try:
             code = _ended(process, lines, log, seconds, check)
         except TimeoutError as reason:
             raise log.timed_out(seconds) from reason
         except KeyboardInterrupt:
+            is_to_stop = True
             stop()
             code = _ended(process, lines, log, STOP_SECONDS, lambda: None)
     except (KeyboardInterrupt, SystemExit, TimeoutError) as reason:
@@ -61,6 +62,8 @@ def follow(
         _end_all(process)
     if code != 0:
         raise log.failure(code)
+    if is_to_stop:  # it came to its end meanwhile; whoever asked wants nothing more to begin
+        raise interrupted()
 
 
 def _ended(process: subprocess.Popen[str], lines: _Lines, log: Log, seconds: float, check: Callable[[], None]) -> int:
@@ -123,5 +126,6 @@ def _end_all(process: subprocess.Popen[str]) -> None:
 def interrupted() -> InterruptedRunError:
     """What Ctrl-C comes to."""
     return InterruptedRunError(
-        "the training was interrupted; its ranks have ended, no model was written", fix="the same command starts anew"
+        "the training was interrupted; its ranks have ended, no model was written",
+        fix="the same command goes on from the last checkpoint, or starts anew where there is none",
     )

@@ -48,7 +48,7 @@ class TrainingState:
             "epoch": self.epoch,
             "step": self.step,
             "sums": self.sums.read(),
-            "history": self.history,
+            "history": list(self.history),
             "best": [self.best.epoch, self.best.loss],
             "ended": self.ended,
         }

@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 
 from userprofile.feed.read import Batch
-from userprofile.model.profile_model import build_model
 from userprofile.training.collective import Collective
-from userprofile.training.loop import Beat, of_step
+from userprofile.training.limits import require_rows
+from userprofile.training.loop import Beat, initial_model, of_step
 from userprofile.training.request import TrainingRequest
 from userprofile.training.rows import Rows
 from userprofile.training.step import WholeStep, training_step
@@ -46,45 +46,46 @@ class Timing:
 def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> dict[str, bytes]:
     """`timings.json` on rank 0: a Timing for each rank, over request.timed_steps; nothing on others.
 
-    Rows are those of split train in the order of an epoch, again from the first where they do not suffice.
+    Rows are those of split train in the order of an epoch, again from the first where they do not suffice. Raises
+    DataGateError without any.
     """
-    keras.utils.set_random_seed(request.seed + collective.rank)
-    model = build_model(request.spec, settings=request.settings)
-    collective.broadcast(model.weights)
+    model = initial_model(request, collective)
     optimiser = keras.optimizers.AdamW(request.learning_rate)
     step = training_step(model, optimiser, collective, **of_step(request))
     apart = _Apart(WholeStep(model, optimiser, collective, **of_step(request)), collective)
-    fed = _endless(Rows(request, collective))
+    fed = _endless(Rows(request, collective), request)
     for number, batch in enumerate(islice(fed, WARM_STEPS)):
         _done(step(batch))
         apart.step(batch)
-        beat("timing", 0, number)
+        beat("warming up", 0, number)
     collective.barrier()
-    whole, rows = _whole(step, islice(fed, request.timed_steps))
+    whole, rows = _whole(step, islice(fed, request.timed_steps), beat)
     apart.clear()
     started = time.perf_counter()
     for number, batch in enumerate(islice(fed, request.timed_steps)):
         apart.seconds["reading"] += time.perf_counter() - started
         apart.step(batch)
-        beat("timing", 0, WARM_STEPS + number)
+        beat("timing steps taken apart", 0, number)
         started = time.perf_counter()
     mine = Timing(collective.rank, request.timed_steps, rows, whole, **apart.seconds)
     of_all = collective.gather_object(asdict(mine))
     return {TIMINGS: json.dumps(of_all).encode()} if collective.rank == 0 else {}
 
 
-def _endless(rows: Rows) -> Iterator[Batch]:
+def _endless(rows: Rows, request: TrainingRequest) -> Iterator[Batch]:
     found = rows.listed("train")
+    require_rows(found, request)
     for epoch in count(1):
         yield from rows.fed(rows.plan(found, epoch=epoch))
 
 
-def _whole(step: Callable[[Batch], dict[str, tf.Tensor]], fed: Iterator[Batch]) -> tuple[float, int]:
+def _whole(step: Callable[[Batch], dict[str, tf.Tensor]], fed: Iterator[Batch], beat: Beat) -> tuple[float, int]:
     """Seconds, and rows of weight 1."""
     started, rows, sums = time.perf_counter(), 0, {}
-    for batch in fed:
+    for number, batch in enumerate(fed):
         sums = step(batch)
         rows += int(batch["weight"].sum())
+        beat("timing whole steps", 0, number)
     _done(sums)
     return time.perf_counter() - started, rows
 

@@ -40,6 +40,9 @@ SECONDS_BETWEEN_BEATS = 1.0
 # Of those that a launcher hears: so many are missed before a rank is taken for lost.
 BEATS_BEFORE_SILENCE = 5
 
+# For a launcher that listens to ask a stalled rank for its stack and to end all.
+LAUNCHER_SECONDS = 30.0
+
 # After the whole time is up: for the step under way, so that its beat can say so in words.
 LAST_BEAT_SECONDS = 10.0
 
@@ -78,7 +81,9 @@ class Watchdog:
 
 def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
     """Train as the rank that the environment says; rank 0 also judges the saved model on validation and test."""
-    watchdog = Watchdog(stall_seconds=request.stall_seconds, timeout_seconds=request.timeout_seconds)
+    # A launcher that listens knows which rank is the cause, and comes first.
+    stall_seconds = request.stall_seconds + (LAUNCHER_SECONDS if request.beats else 0)
+    watchdog = Watchdog(stall_seconds=stall_seconds, timeout_seconds=request.timeout_seconds)
     place = _Place(request, watchdog)  # before the others are waited for: whoever waits in vain is heard
     collective = of_environment()
     _use_machine(request.threads_per_rank, collective.local_rank)
