@@ -97,9 +97,17 @@ def test_without_java_the_message_says_so(python_environment: dict[str, str], tm
 DEAD = "jvm.kill(); jvm.wait()"
 DYING = "jvm.send_signal(19); die = threading.Timer(2, jvm.kill); die.daemon = True; die.start()"  # 19 is SIGSTOP
 
+# Py4J's thread that frees objects of the JVM looks for them every second, and then waits for an answer.
+AMID = (
+    "import time; from pyspark.sql import SparkSession; rows = SparkSession.active().range(1)\n"
+    f"jvm.send_signal(19); del rows; time.sleep(3); {DEAD}; time.sleep(1)"
+)
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [DEAD, DYING], ids=["dead", "dies while it is told to stop"])
+@pytest.mark.parametrize(
+    "end", [DEAD, AMID, DYING], ids=["dead", "dies amid an answer", "dies while it is told to stop"]
+)
 def test_a_jvm_that_died_leaves_no_trace_at_the_end(few_rows_environment: dict[str, str], end: str) -> None:
     killed = START.replace('"spark.jars.ivySettings": "/nowhere.xml"', "") + (
         "import threading\nfrom pyspark import SparkContext\njvm = SparkContext._gateway.proc\n"

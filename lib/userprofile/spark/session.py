@@ -68,6 +68,8 @@ def build_session(
     session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
     # PySpark logs every failed analysis with its Java stack before it raises it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.ERROR if verbose else logging.CRITICAL)
+    # Of a JVM that died amid an answer: who asked gets an error, but for Py4J's thread that frees objects there.
+    logging.getLogger().addFilter(lambda record: verbose or record.msg != "Exception while sending command.")
     if not submitted and not _is_local(master):
         session.sparkContext.addPyFile(str(code_archive()))
     return session
