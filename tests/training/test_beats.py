@@ -45,22 +45,20 @@ def test_a_silent_rank_is_lost_after_its_time(beats, clock):
     assert beats.lost() == (AT_WORK, SILENT)
 
 
-def test_of_ranks_that_stand_still_the_one_behind_is_the_cause(beats, clock):
-    ahead = replace(AT_WORK, rank=1, steps=6)
+@pytest.mark.parametrize(
+    ("behind", "ahead"),
+    [
+        (AT_WORK, replace(AT_WORK, steps=6)),
+        (replace(AT_WORK, steps=400), replace(AT_WORK, phase="validating", steps=3)),
+    ],
+    ids=["by steps", "one validates"],
+)
+def test_of_ranks_that_stand_still_the_one_behind_is_the_cause(beats, clock, behind, ahead):
     for second in range(62):
         clock.now = float(second)
-        beats.hear(ahead)
-        beats.hear(AT_WORK)
-    assert beats.lost() == (AT_WORK, STALLED)
-
-
-def test_a_rank_that_validates_is_ahead_of_one_that_trains(beats, clock):
-    training, validating = replace(AT_WORK, steps=400), replace(AT_WORK, rank=1, phase="validating", steps=3)
-    for second in range(62):
-        clock.now = float(second)
-        beats.hear(validating)
-        beats.hear(training)
-    assert beats.lost() == (training, STALLED)
+        beats.hear(replace(ahead, rank=1))
+        beats.hear(behind)
+    assert beats.lost() == (behind, STALLED)
 
 
 def test_who_starts_may_take_longer(beats, clock):

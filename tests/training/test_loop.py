@@ -23,7 +23,7 @@ from userprofile.tables.row_groups import row_groups
 from userprofile.training import loop, state
 from userprofile.training.collective import alone
 from userprofile.training.loop import train
-from userprofile.training.step import LARGEST_GRADIENT_NORM, Sums, training_step, validation_step
+from userprofile.training.step import LARGEST_GRADIENT_NORM, Sums, WholeStep, training_step, validation_step
 from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC
 
 
@@ -94,6 +94,26 @@ def with_infinite_ages(table: str, folder: Path, *, rows: int) -> str:
     return str(folder)
 
 
+class Drifting:
+    """A world of one that hears of another rank, whose weights have moved once both have begun."""
+
+    def __init__(self) -> None:
+        self.world = alone()
+
+    def __getattr__(self, name):
+        return getattr(self.world, name)
+
+    def gather_object(self, value):
+        moved = {name: one + 1 for name, one in value.items() if isinstance(one, int)}
+        return [value, {**value, **moved}]
+
+
+@pytest.mark.parametrize(("every", "after"), [(2, "step 2 of epoch 1"), (500, "step 4 of epoch 1")])
+def test_weights_are_compared_at_checkpoints_and_after_epochs(request_for, every, after):
+    with pytest.raises(UserprofileError, match=f"weights of rank 1 are no longer those of rank 0, after {after}"):
+        train(request_for(checkpoint_steps=every), Drifting(), report=silent)
+
+
 def test_an_epoch_of_which_no_step_can_be_learnt_from_stops(request_for, table, tmp_path):
     endless = with_infinite_ages(table, tmp_path / "endless", rows=203)
     with pytest.raises(UserprofileError, match="gradients of 4 of 4 steps are no finite numbers in epoch 1") as raised:
@@ -136,7 +156,7 @@ def test_a_step_is_the_clipped_mean_gradient_and_padding_changes_nothing(request
         keras.utils.set_random_seed(1)
         model = build_model(request.spec, settings=request.settings)
         before = model.get_weights()
-        sums = training_step(model, keras.optimizers.SGD(1.0), alone())(batch)
+        sums = training_step(WholeStep(model, keras.optimizers.SGD(1.0), alone()))(batch)
         results.append((sums, [b - a for b, a in zip(before, model.get_weights(), strict=True)]))
     for of_padded, of_exact in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_allclose(of_padded, of_exact, atol=1e-6)

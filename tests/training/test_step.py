@@ -14,10 +14,10 @@ from userprofile.feed.read import batches
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective, alone
+from userprofile.training.loop import warmed_up
 from userprofile.training.progress import SKIPPED, WEIGHT
 from userprofile.training.request import TrainingRequest
-from userprofile.training.schedule import WarmUp
-from userprofile.training.step import training_step
+from userprofile.training.step import WholeStep, training_step
 
 ROWS = 256
 
@@ -41,7 +41,7 @@ class Learning:
         self.model = build_model(request.spec, settings=request.settings)
         self.optimiser = keras.optimizers.AdamW(0.01)
         how = {"parts": parts, "half_of_rows": half_of_rows}
-        self.step = training_step(self.model, self.optimiser, collective or alone(), **how)
+        self.step = training_step(WholeStep(self.model, self.optimiser, collective or alone(), **how))
 
     def after(self, batch: Mapping[str, np.ndarray], *, steps: int) -> tuple[list[np.ndarray], dict[str, float]]:
         sums = [self.step(batch) for _ in range(steps)][-1]
@@ -104,7 +104,7 @@ def test_a_gradient_that_is_no_number_changes_nothing_and_is_counted(request_for
     assert any(not np.array_equal(left, right) for left, right in zip(after, moved, strict=True))
 
 
-def test_the_rate_grows_with_the_step_and_stays():
-    warm = WarmUp(0.1, 4)
-    assert [float(warm(step)) for step in (0, 1, 2, 3, 4, 99)] == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
-    assert float(WarmUp(0.1, 0)(0)) == pytest.approx(0.1)
+def test_the_rate_grows_with_the_step_and_stays(request_for):
+    warm = warmed_up(request_for(learning_rate=0.1, warmup_steps=4))
+    assert [float(warm(step)) for step in (0, 1, 2, 3, 4, 99)] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
+    assert [float(warmed_up(request_for(learning_rate=0.1))(step)) for step in (0, 9)] == pytest.approx([0.1, 0.1])

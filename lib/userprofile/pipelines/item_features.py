@@ -23,6 +23,7 @@ from userprofile.features.items import (
 )
 from userprofile.features.population_counts import ITEM_ACTION_COUNT, median_of
 from userprofile.pipelines.coded_log import Log
+from userprofile.pipelines.user_tables import DATE
 from userprofile.pipelines.written_parts import written_parts
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import ItemFeatures
@@ -102,7 +103,7 @@ def counts_of_part(events: pl.DataFrame, *, as_ofs: Sequence[AsOf]) -> pl.DataFr
 
 
 def _written(of_items: OfItems, root: str, counts: pl.DataFrame) -> pl.DataFrame:
-    return written_parts(of_items(counts), ItemFeatures, root=root, table=ITEMS, partition="as_of_date")
+    return written_parts(of_items(counts), ItemFeatures, root=root, table=ITEMS, partition=DATE)
 
 
 def _smoothed(rate: str, strength: float) -> pl.Expr:

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from userprofile.pipelines.places import groups_by_place
+from userprofile.pipelines.user_tables import DATE
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.ops import WrittenParts
 from userprofile.spark.batches import declared_batches
@@ -23,7 +24,6 @@ from userprofile.tables.row_groups import by_partition, columns_of, read_row_gro
 from userprofile.tables.store import Store, TableVersion
 from userprofile.windows import AsOf
 
-DATE = "as_of_date"
 _PLACE = "place_of_features"
 
 # As columnar.USER; one who is no pseudonym of ours has no features, wherever they are looked for.
@@ -48,13 +48,12 @@ def write_features_of_their_time(
     session_zone = labels.sparkSession.conf.get("spark.sql.session.timeZone")
     schema = pa.schema([*to_arrow_schema(labels.schema, timezone=session_zone), pa.field(DATE, pa.date32()), *met])
     meeting = _Met(groups, pa.schema([pa.field("user_id", pa.string()), *met]))
-    places = 1 + sum(day.places for day in days)
+    places, root = 1 + sum(day.places for day in days), store.root
 
     def written(of_place: pl.DataFrame) -> pl.DataFrame:
         rows = declared_batches(meeting(of_place), schema)
         return pl.DataFrame([write_part(rows, schema, root=root, table=target)], WrittenParts.create_empty().schema)
 
-    root = store.root
     moved = moving_rows(labels, _Dated(days, time), by=pl.col(_PLACE), places=places)
     parts = moved.made_of_whole(written, schema=arrow_schema(WrittenParts))
     return store.replace_parts(pl.DataFrame(parts.toArrow()), target, schema)

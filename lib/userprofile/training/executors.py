@@ -23,6 +23,7 @@ from userprofile.training.request import TrainingRequest
 def train_on_executors(
     request: TrainingRequest, processes: int, spark: Any, report: Callable[[str], None]
 ) -> dict[str, bytes]:
+    """The files of rank 0. Raises as train_here does, and EnvironmentMismatchError where cores are too few."""
     import horovod.spark
 
     slots = spark.sparkContext.defaultParallelism

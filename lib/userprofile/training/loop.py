@@ -22,9 +22,8 @@ from userprofile.training.limits import require_few_skipped, require_finite, req
 from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
 from userprofile.training.request import TrainingRequest
 from userprofile.training.rows import BUFFER_ROWS, Rows
-from userprofile.training.schedule import WarmUp
 from userprofile.training.state import Losses, TrainingState
-from userprofile.training.step import Step, Sums, training_step, validation_step
+from userprofile.training.step import Step, Sums, WholeStep, training_step, validation_step
 from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC, Trained
 
 Beat = Callable[[str, int, int], None]
@@ -53,9 +52,8 @@ def train(
     rows = Rows(request, collective)
     run = _Run(request, collective, rows, Keeper(request, collective), report, beat, stop)
     model = initial_model(request, collective)
-    rate = WarmUp(request.learning_rate, request.warmup_steps)
-    optimiser = keras.optimizers.AdamW(rate, weight_decay=request.weight_decay)
-    learn = training_step(model, optimiser, collective, **of_step(request))
+    optimiser = keras.optimizers.AdamW(warmed_up(request), weight_decay=request.weight_decay)
+    learn = training_step(WholeStep(model, optimiser, collective, **of_step(request)))
     validate = validation_step(model)
     train_rows, validation_rows = rows.listed("train"), rows.listed("validation")
     require_rows(train_rows, request)
@@ -145,6 +143,7 @@ class _Run:
         return require_finite(means(self.collective.sum(sums.read())), epoch)
 
     def announced(self, plan: Plan, state: TrainingState) -> Progress:
+        """Says what begins."""
         ranks = f"{self.collective.size} rank{'s' * (self.collective.size > 1)}"
         request = self.request
         self.report(
@@ -154,6 +153,12 @@ class _Run:
         return Progress(
             self.report, epochs=request.epochs, steps=plan.steps, batch_rows=request.batch_rows, done=state.steps
         )
+
+
+def warmed_up(request: TrainingRequest) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Grows in proportion to the step to the learning rate, and stays (Goyal et al. 2017, section 2.2)."""
+    steps, rate = request.warmup_steps, request.learning_rate
+    return keras.optimizers.schedules.PolynomialDecay(rate / (steps + 1), max(steps, 1), end_learning_rate=rate)
 
 
 def of_step(request: TrainingRequest) -> dict[str, int]:

@@ -25,32 +25,14 @@ Batch = Mapping[str, tf.Tensor]
 Added = tuple[dict[str, tf.Tensor], list[tf.Tensor]]  # such sums, and a gradient for each weight
 
 
-def training_step(
-    model: keras.Model,
-    optimiser: keras.optimizers.Optimizer,
-    collective: Collective,
-    *,
-    parts: int = 1,
-    half_of_rows: int = 0,
-) -> Step:
-    """Gives sums over the whole global batch, from before its weights changed, and SKIPPED: 1 or 0.
+class WholeStep:
+    """What a training step does, one thing after the other: compute, reduce, apply.
 
     Gradients are of the sum over this rank's rows, of so many equal parts one after the other; they are added up over
     parts and ranks and divided by the global weight, so that a rank with more padding counts for less, exactly. Where
     the mean gradient is no finite number no rank changes a weight, and the step counts for nothing but SKIPPED. With
     `half_of_rows`, the rows of a global batch, gradients travel in half precision.
     """
-    whole = WholeStep(model, optimiser, collective, parts=parts, half_of_rows=half_of_rows)
-
-    @tf.function(reduce_retracing=True)
-    def step(batch: Batch) -> dict[str, tf.Tensor]:
-        return whole.apply(*whole.reduce(*whole.compute(batch)))
-
-    return step
-
-
-class WholeStep:
-    """What a training step does, one thing after the other."""
 
     def __init__(
         self,
@@ -117,6 +99,16 @@ class WholeStep:
         found = tape.gradient(total, self._weights, unconnected_gradients="zero")
         # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
         return {WEIGHT: tf.reduce_sum(part[WEIGHT]), **losses}, [tf.convert_to_tensor(one) for one in found]
+
+
+def training_step(whole: WholeStep) -> Step:
+    """Gives sums over the whole global batch, from before its weights changed, and SKIPPED: 1 or 0."""
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Batch) -> dict[str, tf.Tensor]:
+        return whole.apply(*whole.reduce(*whole.compute(batch)))
+
+    return step
 
 
 def validation_step(model: keras.Model) -> Step:

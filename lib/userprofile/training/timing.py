@@ -51,8 +51,8 @@ def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> di
     """
     model = initial_model(request, collective)
     optimiser = keras.optimizers.AdamW(request.learning_rate)
-    step = training_step(model, optimiser, collective, **of_step(request))
-    apart = _Apart(WholeStep(model, optimiser, collective, **of_step(request)), collective)
+    whole_step = WholeStep(model, optimiser, collective, **of_step(request))
+    step, apart = training_step(whole_step), _Apart(whole_step, collective)
     fed = _endless(Rows(request, collective), request)
     for number, batch in enumerate(islice(fed, WARM_STEPS)):
         _done(step(batch))
@@ -99,9 +99,11 @@ class _Apart:
         self.clear()
 
     def clear(self) -> None:
+        """Forget the seconds so far."""
         self.seconds = dict.fromkeys(("reading", "compute", "waiting", "allreduce"), 0.0)
 
     def step(self, batch: Batch) -> None:
+        """Add the seconds of one more."""
         times = [time.perf_counter()]
         sums, gradients = self._compute({name: tf.constant(values) for name, values in batch.items()})
         _done(sums | {"last": gradients[-1]})
