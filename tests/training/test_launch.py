@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
-from userprofile.errors import InterruptedRunError, UsageError, UserprofileError
+from userprofile.errors import ConflictError, ExitCode, InterruptedRunError, UsageError, UserprofileError
 from userprofile.training.launch import launch
 from userprofile.training.trained import METRICS
 
@@ -156,3 +159,59 @@ def test_an_interruption_leaves_a_checkpoint_and_the_next_start_goes_on(
     assert any(line.startswith("going on after step ") for line in lines)
     for left, right in zip(weights_of(resumed), weights_of(calm), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def rewrite(table: str) -> None:
+    """Another commit, of fewer rows; the files of the version before stay."""
+    rows = DeltaTable(table).to_pyarrow_table()
+    write_deltalake(table, rows.slice(0, 50), mode="overwrite", partition_by=["split"])
+
+
+def vacuum(table: str) -> None:
+    """Files that are of the latest version no more go at once."""
+    rewrite(table)
+    DeltaTable(table).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+
+
+def delete(table: str) -> None:
+    """As by hand."""
+    next(Path(table, "split=train").glob("*.parquet")).unlink()
+
+
+def once_ranks_learn(change: Callable[[str], None], table: str) -> Callable[[str], None]:
+    """A report that changes the table after the first epoch, with many to come."""
+
+    def report(line: str) -> None:
+        if line.startswith("epoch 1/"):
+            change(table)
+            assert rank(0).is_running()
+
+    return report
+
+
+@pytest.fixture
+def own_table(table: str, tmp_path: Path) -> str:
+    return str(shutil.copytree(table, tmp_path / "own_table"))
+
+
+@pytest.mark.slow
+def test_a_table_that_is_rewritten_meanwhile_changes_nothing(request_for, workplace, weights_of, own_table):
+    request = request_for(epochs=60, patience=60, table=own_table)
+    calm = launch(request, processes=2, spark=None, workplace=workplace, report=print)
+    disturbed = launch(
+        request, processes=2, spark=None, workplace=workplace, report=once_ranks_learn(rewrite, own_table)
+    )
+    assert DeltaTable(own_table).version() == request.version + 1
+    for left, right in zip(weights_of(disturbed), weights_of(calm), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [vacuum, delete])
+def test_a_file_that_goes_meanwhile_ends_all_ranks_and_is_named(request_for, workplace, own_table, change):
+    endless = request_for(epochs=100_000, patience=100_000, table=own_table)
+    with pytest.raises(ConflictError, match="a data file of the pinned version is gone: .*split=") as raised:
+        launch(endless, processes=2, spark=None, workplace=workplace, report=once_ranks_learn(change, own_table))
+    assert raised.value.exit_code == ExitCode.CONFLICT
+    assert "make build_training_set" in raised.value.fix
+    assert children() == []
