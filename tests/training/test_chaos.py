@@ -19,6 +19,7 @@ import pytest
 
 from userprofile.training import beats
 from userprofile.training.launch import launch
+from userprofile.training.ranks import START_SECONDS
 
 KILLS = int(os.environ.get("RUNS") or 5)
 SEED = int(os.environ.get("SEED") or 11)
@@ -49,10 +50,12 @@ class Chaos:
         if len(self.told) == len(self.lost) < KILLS and beat.rank == self.rank and beat.steps >= self.next_step:
             psutil.Process(beat.process).send_signal(self.signal)
             self.told.append(f"rank {beat.rank}: {self.signal.name} after step {beat.steps}, {beat.phase}")
+            print(self.told[-1])
             self.plan()
 
     def reported(self, line: str) -> None:
         """Ranks that start again may be disturbed again."""
+        print(line)
         if named := LOST.match(line):
             self.lost.append(int(named[1]))
 
@@ -70,7 +73,13 @@ def test_ranks_lost_at_random_change_nothing(request_for, workplace, tmp_path, m
     folder = Path(tmp_path, "checkpoints")
     folder.mkdir()
     request = request_for(
-        epochs=epochs, patience=epochs, checkpoints=str(folder), checkpoint_steps=3, silent_seconds=2, settings=dropping
+        epochs=epochs,
+        patience=epochs,
+        checkpoints=str(folder),
+        checkpoint_steps=3,
+        silent_seconds=2,
+        timeout_seconds=(1 + KILLS) * START_SECONDS,
+        settings=dropping,
     )
     disturbed = launch(request, processes=RANKS, spark=None, workplace=workplace, report=chaos.reported, restarts=KILLS)
     assert len(chaos.told) == KILLS, "training ended before all were lost"

@@ -65,7 +65,7 @@ class Watchdog:
             self.armed = now
             if now - self.started > self.timeout_seconds:
                 raise UserprofileError(
-                    f"the training did not end within {self.timeout_seconds:.0f} s",
+                    "the training did not end within its time, starts after a lost rank included",
                     fix="allow more by train_model.timeout, or train fewer epochs or on more ranks",
                 )
             self._arm(self.stall_seconds)
