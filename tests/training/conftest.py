@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> str:
     properties = WriterProperties(max_row_group_size=25)
     write_deltalake(path, pa.concat_tables(parts), partition_by=["split"], writer_properties=properties)
     return path
+
+
+@pytest.fixture
+def own_table(table: str, tmp_path: Path) -> str:
+    """A copy of `table`, to be changed."""
+    return str(shutil.copytree(table, tmp_path / "own_table"))
 
 
 @pytest.fixture(scope="session")

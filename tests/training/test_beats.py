@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from userprofile.training.beats import ENDED, SILENT, STALLED, STARTING, Beat, Beating, Beats
+from userprofile.training.beats import ENDED, ORPHANED, SILENT, STALLED, STARTING, Beat, Beating, Beats
 
 AT_WORK = Beat(rank=0, host="here", process=1, phase="training", epoch=1, steps=5)
 
@@ -102,3 +102,13 @@ def test_a_rank_that_has_ended_is_not_lost(beats, clock):
     beats.hear(replace(AT_WORK, phase=ENDED))
     clock.now = 1_000.0
     assert beats.lost() is None
+
+
+def test_a_rank_out_of_reach_ends_when_its_launcher_listens_no_more(monkeypatch):
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    beats = Beats(silent_seconds=10, stalled_seconds=60, starting_seconds=180)
+    with beats.listening("127.0.0.1") as address:
+        Beating(address, rank=3, process=42, seconds=0.01)
+        wait_until(lambda: beats._heard)
+    wait_until(lambda: ended == [ORPHANED])

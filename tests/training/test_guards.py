@@ -95,8 +95,8 @@ def test_a_rank_with_another_library_is_refused_by_all(request_for, workplace, t
     )
     usual = here._environment
 
-    def with_another(request):
-        there = usual(request)
+    def with_another(*arguments):
+        there = usual(*arguments)
         return {**there, "PYTHONPATH": f"{tmp_path}:{there['PYTHONPATH']}"}
 
     monkeypatch.setattr(here, "_environment", with_another)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -189,11 +188,6 @@ def once_ranks_learn(change: Callable[[str], None], table: str) -> Callable[[str
     return report
 
 
-@pytest.fixture
-def own_table(table: str, tmp_path: Path) -> str:
-    return str(shutil.copytree(table, tmp_path / "own_table"))
-
-
 @pytest.mark.slow
 def test_a_table_that_is_rewritten_meanwhile_changes_nothing(request_for, workplace, weights_of, own_table):
     request = request_for(epochs=60, patience=60, table=own_table)
@@ -210,7 +204,7 @@ def test_a_table_that_is_rewritten_meanwhile_changes_nothing(request_for, workpl
 @pytest.mark.parametrize("change", [vacuum, delete])
 def test_a_file_that_goes_meanwhile_ends_all_ranks_and_is_named(request_for, workplace, own_table, change):
     endless = request_for(epochs=100_000, patience=100_000, table=own_table)
-    with pytest.raises(ConflictError, match="a data file of the pinned version is gone: .*split=") as raised:
+    with pytest.raises(ConflictError, match=r"a data file of the pinned version is gone: .*split=") as raised:
         launch(endless, processes=2, spark=None, workplace=workplace, report=once_ranks_learn(change, own_table))
     assert raised.value.exit_code == ExitCode.CONFLICT
     assert "make build_training_set" in raised.value.fix

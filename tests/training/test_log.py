@@ -22,8 +22,9 @@ def told(log: Log, *lines: str, stream: str = "stderr") -> Log:
     return log
 
 
-def failure(what: str, *, exit_code: int = 1, fix: str = "") -> str:
-    return FAILURE + json.dumps({"exit_code": exit_code, "what": what, "expected": "", "received": "", "fix": fix})
+def failure(rank: int, what: str, *, exit_code: int = 1, fix: str = "") -> str:
+    fields = {"rank": rank, "exit_code": exit_code, "what": what, "expected": "", "received": "", "fix": fix}
+    return FAILURE + json.dumps(fields)
 
 
 def test_people_see_what_ranks_tell_them_and_no_launcher(lines):
@@ -40,7 +41,7 @@ def test_a_process_alone_needs_no_prefix(lines):
 
 
 def test_an_error_of_a_rank_keeps_its_class(lines):
-    log = told(Log(lines.append, ranks=2), "[1]<stderr>:" + failure("no rows", exit_code=3))
+    log = told(Log(lines.append, ranks=2), "[1]<stderr>:" + failure(1, "no rows", exit_code=3))
     error = log.failure(1)
     assert type(error) is DataGateError
     assert error.what == "no rows"
@@ -48,7 +49,7 @@ def test_an_error_of_a_rank_keeps_its_class(lines):
 
 def test_an_unforeseen_error_comes_with_its_rank_and_the_end_of_its_log(lines):
     log = told(
-        Log(lines.append, ranks=2), "[1]<stderr>:  in line 7", "[0]<stderr>:calm", "[1]<stderr>:" + failure("E: x")
+        Log(lines.append, ranks=2), "[1]<stderr>:  in line 7", "[0]<stderr>:calm", "[1]<stderr>:" + failure(1, "E: x")
     )
     error = log.failure(1)
     assert type(error) is UserprofileError
@@ -60,14 +61,14 @@ def test_an_unforeseen_error_comes_with_its_rank_and_the_end_of_its_log(lines):
 def test_the_rank_that_ended_first_is_named_whoever_complains(lines):
     log = told(
         Log(lines.append, ranks=2),
-        "[0]<stderr>:" + failure("ConnectionResetError: peer"),
+        "[0]<stderr>:" + failure(0, "ConnectionResetError: peer"),
         "RuntimeError: Horovod detected ... The first process to do so was:\nProcess name: 1\nExit code: 137",
     )
     assert log.failure(1).what == "rank 1 of the training ended without a word, by signal 9"
 
 
 def test_a_rank_that_ended_for_want_of_another_is_not_blamed(lines):
-    log = told(Log(lines.append, ranks=2), f"[0]<stderr>:{OTHER_RANK_LOST}", "Process name: 0\nExit code: 1")
+    log = told(Log(lines.append, ranks=2), f"[0]<stderr>:{OTHER_RANK_LOST} 0", "Process name: 0\nExit code: 1")
     assert log.failure(1).what == "rank 1 of the training ended without a word"
 
 
@@ -78,3 +79,10 @@ def test_a_stalled_rank_shows_where_it_waits(lines):
     error = log.failure(1)
     assert error.what == "the training stalled: rank 1 waited too long for a step"
     assert "File loop.py" in error.received
+
+
+def test_failures_are_of_the_rank_that_says_so_where_no_launcher_tells_lines_apart(lines):
+    log = told(Log(lines.append, ranks=2), failure(1, "no rows", exit_code=3), f"{OTHER_RANK_LOST} 0")
+    assert log.failure(1).what == "no rows"
+    log = told(Log(lines.append, ranks=2), f"{OTHER_RANK_LOST} 1")
+    assert log.failure(1).what == "rank 0 of the training ended without a word, exit code 1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -55,7 +56,7 @@ def test_a_rank_that_hangs_shows_where_before_it_is_ended():
     now, log = [0.0], Log(print, ranks=2)
     streams: Any = process
     assert streams.stdout.readline() == "stuck\n"
-    beat = Beat(rank=1, host="here", process=process.pid, phase="training", epoch=3, steps=40)
+    beat = Beat(rank=1, host=socket.gethostname(), process=process.pid, phase="training", epoch=3, steps=40)
     guard = _Guard(Stalled(beat), log, now=lambda: now[0])
     guard.check()
     guard.check()
@@ -74,7 +75,7 @@ def test_a_rank_that_hangs_shows_where_before_it_is_ended():
 def test_what_a_rank_says_of_itself_comes_before_its_silence():
     log = Log(print, ranks=2)
     beat = Beat(rank=1, host="here", process=2**22 + 1, phase="training", epoch=3, steps=40)
-    log.take("stderr", '[1]<stderr>:userprofile-failure {"exit_code": 3, "what": "no rows", "expected": "", '
+    log.take("stderr", '[1]<stderr>:userprofile-failure {"rank": 1, "exit_code": 3, "what": "no rows", "expected": "", '
              '"received": "", "fix": "more"}')  # fmt: skip
     guard = _Guard(Stalled(beat), log)
     guard.check()

@@ -54,4 +54,4 @@ def test_an_error_that_another_rank_caused_is_not_told_as_its_own(capsys, monkey
 
     monkeypatch.setattr(worker.TrainingRequest, "from_json", lost)
     assert attempt("{}") == 1
-    assert capsys.readouterr().err.splitlines()[-1] == OTHER_RANK_LOST
+    assert capsys.readouterr().err.splitlines()[-1] == f"{OTHER_RANK_LOST} 0"

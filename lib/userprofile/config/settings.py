@@ -108,6 +108,7 @@ class TrainModel(Section):
 
     features: Literal["all", "selected"]
     processes: Count
+    launcher: list[str]
     shards: Count
     threads_per_process: Count
     epochs: Count

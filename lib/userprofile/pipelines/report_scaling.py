@@ -51,8 +51,15 @@ def _report(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date)
             shards=processes,
             timed_steps=settings.steps,
         )
-        files = launch(of_ranks, processes=processes, spark=cluster, workplace=workplace, report=run.say).files
-        scales.append(Scale.of(json.loads(files[TIMINGS])))
+        trained = launch(
+            of_ranks,
+            processes=processes,
+            spark=cluster,
+            workplace=workplace,
+            report=run.say,
+            launcher=run.config.train_model.launcher,
+        )
+        scales.append(Scale.of(json.loads(trained.files[TIMINGS])))
     folder = Path(run.config.report, Path(run.store.root).name)
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / PAGE

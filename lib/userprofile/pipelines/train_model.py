@@ -74,6 +74,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
         workplace=workplace,
         report=run.say,
         restarts=settings.restarts,
+        launcher=settings.launcher,
     )
     files, measures = _with_calibration(trained)
     measures["baselines"] = {

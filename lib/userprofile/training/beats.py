@@ -93,10 +93,11 @@ class Beats:
     @contextmanager
     def listening(self, host: str) -> Iterator[str]:
         """The address that ranks beat to, as host:port; a free port is chosen."""
-        beats = self
+        beats, connections = self, set[socket.socket]()
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
+                connections.add(self.connection)
                 for line in self.rfile:
                     beats.hear(Beat(**json.loads(line)))
                     if beats._is_to_stop.is_set():
@@ -110,6 +111,9 @@ class Beats:
         finally:
             server.shutdown()
             server.server_close()
+            for connection in connections:  # a rank that still beats is out of this machine's reach, and ends by this
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 class Beating:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from userprofile.errors import EnvironmentMismatchError
+
 Value = TypeVar("Value")
 
 
@@ -42,9 +44,20 @@ class Collective(Protocol):
         """Returns once all ranks have come here."""
 
 
-def of_environment() -> Collective:
-    """The ranks that a Horovod launcher started together with this one; alone where no launcher did."""
-    return with_horovod() if int(os.environ.get("HOROVOD_SIZE", "1")) > 1 else alone()
+def of_environment(ranks: int = 0) -> Collective:
+    """The ranks that a Horovod launcher started together with this one; alone where no launcher did.
+
+    Raises EnvironmentMismatchError where they are not so many as `ranks`, unless that is 0.
+    """
+    size = int(os.environ.get("HOROVOD_SIZE", "1"))
+    if ranks and size != ranks:
+        raise EnvironmentMismatchError(
+            "the launcher has not started the ranks that it was asked for",
+            expected=f"HOROVOD_SIZE={ranks}, and HOROVOD_RANK, in the environment of each",
+            received=f"HOROVOD_SIZE={os.environ.get('HOROVOD_SIZE', '')}",
+            fix="mend train_model.launcher: docs/launchers.md says what a rank must be told",
+        )
+    return with_horovod() if size > 1 else alone()
 
 
 def alone() -> Collective:

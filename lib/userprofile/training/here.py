@@ -1,13 +1,14 @@
-"""Ranks as processes of this machine: one alone, several by horovodrun."""
+"""Ranks as processes of this machine: one alone, several by horovodrun; or wherever another launcher puts them."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,20 +43,25 @@ PASSED_ON = (
 
 
 def train_here(
-    request: TrainingRequest, processes: int, workplace: Path, report: Callable[[str], None]
+    request: TrainingRequest,
+    processes: int,
+    workplace: Path,
+    report: Callable[[str], None],
+    launcher: Sequence[str] = (),
 ) -> dict[str, bytes]:
     """The files of rank 0. Raises what a rank raised, RankLostError, and InterruptedRunError after Ctrl-C."""
-    with tempfile.TemporaryDirectory(dir=workplace, prefix="training-") as name:
+    with tempfile.TemporaryDirectory(dir=workplace.resolve(), prefix="training-") as name:
         order, results = Path(name, "request.json"), Path(name, "results")
         results.mkdir()
         worker = [sys.executable, "-m", "userprofile.training.worker", str(order), str(results)]
-        command = worker if processes == 1 else [*_horovodrun(processes), *worker]
+        of_user = [word.replace("{ranks}", str(processes)) for word in launcher]
+        started_by = of_user or ([] if processes == 1 else _horovodrun(processes))
         log, beats = Log(report, ranks=processes), beats_of(request)
-        with beats.listening("127.0.0.1") as address:
+        with beats.listening(_address() if launcher else "127.0.0.1") as address:
             order.write_text(replace(request, beats=address).to_json())
             follow(
-                command,
-                _environment(request),
+                [*started_by, *worker],
+                _environment(request, os.environ if launcher else PASSED_ON),
                 log,
                 seconds=START_SECONDS + request.timeout_seconds + GRACE_SECONDS,
                 check=_Guard(beats, log).check,
@@ -83,8 +89,9 @@ class _Guard:
             beat, how = lost
             if how != STALLED:
                 raise self.log.lost(beat, how)
-            with suppress(ProcessLookupError):
-                os.kill(beat.process, signal.SIGUSR1)
+            if beat.host == socket.gethostname():
+                with suppress(ProcessLookupError):
+                    os.kill(beat.process, signal.SIGUSR1)
             self.asked = beat, self.now()
 
 
@@ -101,8 +108,21 @@ def _horovodrun(processes: int) -> list[str]:
     return [str(program), *options, "-np", str(processes), "-H", f"localhost:{processes}"]
 
 
-def _environment(request: TrainingRequest) -> dict[str, str]:
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {
+def _address() -> str:
+    """Of this machine, for ranks on others."""
+    try:
+        return socket.gethostbyname(name := socket.gethostname())
+    except OSError as reason:
+        raise EnvironmentMismatchError(
+            "ranks on other machines could not tell this one where they are",
+            expected="a name of this machine that resolves to its address",
+            received=f"{name}: {reason}",
+            fix="put the name and the address into /etc/hosts",
+        ) from reason
+
+
+def _environment(request: TrainingRequest, passed_on: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in passed_on if name in os.environ} | {
         "PYTHONPATH": str(Path(userprofile.__file__).parents[1]),
         "PYTHONUNBUFFERED": "1",
         **settings_of_libraries(request),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,12 @@ def launch(
     workplace: Path,
     report: Callable[[str], None],
     restarts: int = 0,
+    launcher: Sequence[str] = (),
 ) -> Trained:
     """Train on `processes` ranks: executors of `spark` where given, else processes of this machine.
+
+    Or wherever `launcher` starts them: a command that this one puts the command of a rank behind, as docs/launchers.md
+    describes.
 
     On executors `spark` must be the active session, this the main thread, and request.table an absolute path or URI
     that is readable there. `workplace` is an existing folder for what passes between processes of this machine.
@@ -41,11 +45,11 @@ def launch(
     deadline = time.monotonic() + request.timeout_seconds
     for left in reversed(range(restarts + 1)):
         try:
-            attempt = replace(request, timeout_seconds=deadline - time.monotonic())
-            if spark:
+            attempt = replace(request, ranks=processes, timeout_seconds=deadline - time.monotonic())
+            if spark and not launcher:
                 files = train_on_executors(attempt, processes, spark, report)
             else:
-                files = train_here(attempt, processes, workplace, report)
+                files = train_here(attempt, processes, workplace, report, launcher)
             return Trained(files, json.loads(files.get(HISTORY, "[]")))
         except RankLostError as lost:
             if not left or time.monotonic() > deadline:

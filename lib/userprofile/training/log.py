@@ -8,6 +8,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from userprofile.errors import RankLostError, UserprofileError
 from userprofile.training.beats import Beat
@@ -29,7 +30,7 @@ _LINES_SHOWN = 30
 
 
 class Log:
-    """Lines as "[rank]<stream>:line" from Horovod's launchers, or bare from the one process of a single rank."""
+    """Lines as "[rank]<stream>:line" from Horovod's launchers, or bare: then those of rank 0, but for failures."""
 
     def __init__(self, report: Callable[[str], None], *, ranks: int) -> None:
         self._report, self._ranks = report, ranks
@@ -97,9 +98,11 @@ class Log:
 
     def _take_of_rank(self, rank: int, stream: str, line: str) -> None:
         if line.startswith(FAILURE):
-            self._failures.setdefault(rank, _error(rank, line.removeprefix(FAILURE)))
-        elif line == OTHER_RANK_LOST:
-            self._bereft.add(rank)
+            fields = json.loads(line.removeprefix(FAILURE))
+            rank = fields.pop("rank")
+            self._failures.setdefault(rank, _error(rank, fields))
+        elif line.startswith(OTHER_RANK_LOST):
+            self._bereft.add(int(line.removeprefix(OTHER_RANK_LOST)))
         elif stream == "stdout":
             self._report(line)
         elif line and not _NOISE.match(line):
@@ -130,9 +133,8 @@ class _Stream(io.TextIOBase):
         return True
 
 
-def _error(rank: int, text: str) -> UserprofileError:
+def _error(rank: int, fields: dict[str, Any]) -> UserprofileError:
     """The error that a rank raised, as its class; one that was not foreseen names the rank."""
-    fields = json.loads(text)
     # A class that shares the code of a defect would be taken for every defect.
     foreseen = [kind for kind in UserprofileError.__subclasses__() if kind.exit_code != UserprofileError.exit_code]
     kinds = {int(kind.exit_code): kind for kind in foreseen}

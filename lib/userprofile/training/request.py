@@ -38,6 +38,7 @@ class TrainingRequest:
     stall_seconds: float = 300.0  # without a finished step, after which a rank ends itself and thereby all
     checkpoints: str = ""  # a folder or URI that rank 0 can write to and, begun again, read from; none without
     beats: str = ""  # host:port of a launcher that listens
+    ranks: int = 0  # that must come; 0: any number
     silent_seconds: float = 10.0  # without a beat, after which the launcher takes a rank for lost
     checkpoint_steps: int = 500  # from one checkpoint to the next; there is also one at the end of an epoch
     warmup_steps: int = 0  # until the learning rate is reached
@@ -64,7 +65,7 @@ class TrainingRequest:
     def identity(self) -> str:
         """Equal where training would do the same: how long it may take and where it stands is left out."""
         beside = {
-            "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "checkpoints", "checkpoint_steps",
+            "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "ranks", "checkpoints", "checkpoint_steps",
             "threads_per_rank",
         }  # fmt: skip
         fields = {name: value for name, value in json.loads(self.to_json()).items() if name not in beside}

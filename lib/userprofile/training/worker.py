@@ -85,7 +85,7 @@ def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
     stall_seconds = request.stall_seconds + (LAUNCHER_SECONDS if request.beats else 0)
     watchdog = Watchdog(stall_seconds=stall_seconds, timeout_seconds=request.timeout_seconds)
     place = _Place(request, watchdog)  # before the others are waited for: whoever waits in vain is heard
-    collective = of_environment()
+    collective = of_environment(request.ranks)
     _use_machine(request.threads_per_rank, collective.local_rank)
 
     if request.timed_steps:
@@ -110,9 +110,8 @@ class _Place:
     def __init__(self, request: TrainingRequest, watchdog: Watchdog) -> None:
         self._watchdog, self._beating = watchdog, None
         if request.beats:
-            rank = int(os.environ.get("HOROVOD_RANK", "0"))
             seconds = request.silent_seconds / BEATS_BEFORE_SILENCE
-            self._beating = Beating(request.beats, rank=rank, process=os.getpid(), seconds=seconds)
+            self._beating = Beating(request.beats, rank=_rank(), process=os.getpid(), seconds=seconds)
 
     def at(self, phase: str, epoch: int, steps: int) -> None:
         """As Loop's Beat."""
@@ -154,6 +153,11 @@ def main(arguments: list[str]) -> None:
         unfinished = folder / f"{name}.unfinished"
         unfinished.write_bytes(content)
         unfinished.replace(folder / name)
+
+
+def _rank() -> int:
+    """Before the collective is there, or where it could not be."""
+    return int(os.environ.get("HOROVOD_RANK", "0"))
 
 
 def _use_machine(threads: int, local_rank: int) -> None:
@@ -202,9 +206,9 @@ def _told(error: BaseException) -> int:
     if isinstance(error, UserprofileError) or "Horovod" not in f"{type(error).__name__} {error}":
         named = error if isinstance(error, UserprofileError) else UserprofileError(f"{type(error).__name__}: {error}")
         fields = {name: getattr(named, name) for name in ("what", "expected", "received", "fix")}
-        print(FAILURE + json.dumps({"exit_code": int(code), **fields}), file=sys.stderr)
+        print(FAILURE + json.dumps({"rank": _rank(), "exit_code": int(code), **fields}), file=sys.stderr)
     else:
-        print(OTHER_RANK_LOST, file=sys.stderr)
+        print(OTHER_RANK_LOST, _rank(), file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     return int(code)
