@@ -37,6 +37,11 @@ def test_the_page_has_a_row_a_scale_and_a_bar_a_rank():
         ("1", "3,000", "100.0 %"),
         ("2", "4,800", "80.0 %"),
     ]
+    widths = [
+        re.findall(r'<rect width="([\d.]+)"', row)
+        for row in re.findall(r"<svg[^>]*examples a second.*?</svg>", page, re.DOTALL)
+    ]
+    assert widths == [["50.00", "50.00"], ["100.00", "80.00"]]  # without loss, and as it is
     bars = [
         [(float(x), float(width)) for x, width in re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', row)]
         for row in re.findall(r"<svg[^>]*shares of rank.*?</svg>", page, re.DOTALL)
