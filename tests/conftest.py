@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,3 +99,41 @@ def few_rows_environment(python_environment: dict[str, str]) -> dict[str, str]:
     """The same for a make of few rows: SET has no spaces, so what the JVM takes comes by Spark's own variable."""
     settings = json.dumps(FEW_ROWS | {"spark.executor.extraJavaOptions": FIRST_COMPILER}, separators=(",", ":"))
     return {**python_environment, "SET": f"spark.settings={settings}", "SPARK_SUBMIT_OPTS": SHORT_LIVED}
+
+
+@pytest.fixture
+def copy(checkout: Path, tmp_path: Path) -> Path:
+    """A checkout of its own, so that its cluster and its jobs leave this one alone."""
+    root = tmp_path / "checkout"
+    for folder in ("lib", "jobs"):
+        shutil.copytree(checkout / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (root / ".venv").symlink_to(sys.prefix)
+    return root
+
+
+@pytest.fixture
+def cluster(copy: Path, few_rows_environment: dict[str, str]) -> Iterator[str]:
+    """The address of a standalone master with two workers; it starts and ends as its script says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    chosen = {"CLUSTER_PORT": port, "WORKER_MEMORY": "600m"}
+    chosen["SPARK_DAEMON_JAVA_OPTS"] = few_rows_environment["SPARK_SUBMIT_OPTS"]
+
+    def script(action: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", str(copy / "jobs" / "launchers" / "cluster.sh"), action]
+        return subprocess.run(command, env={**os.environ, **chosen}, capture_output=True, text=True, timeout=600)
+
+    up = script("up")
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        assert script("up").stdout.startswith("cluster: already up")
+        assert script("status").returncode == 0
+        yield f"spark://127.0.0.1:{port}"
+    finally:
+        down = script("down")
+    assert down.returncode == 0
+    assert script("status").returncode == 4
+    assert script("down").returncode == 0
+    with socket.socket() as closed:
+        assert closed.connect_ex(("127.0.0.1", int(port))) != 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,45 +112,11 @@ def test_horovod_is_built_once_and_without_a_compiler_the_fix_is_said(no_compile
     assert Path(kept.stdout.strip()).is_file()
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A checkout of its own, so that its cluster and its jobs leave this one alone."""
-    root = tmp_path / "checkout"
-    for folder in ("lib", "jobs"):
-        shutil.copytree(CHECKOUT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    if not (CHECKOUT / ".venv").exists():
-        pytest.skip("needs the installed environment: make install")
-    (root / ".venv").symlink_to(CHECKOUT / ".venv")
-    (root / "jobs" / "trivial.py").write_text(JOB)
-    return root
-
-
-@pytest.fixture
-def cluster(copy: Path, few_rows_environment: dict[str, str]) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    script, chosen = str(copy / "jobs" / "launchers" / "cluster.sh"), {"CLUSTER_PORT": port, "WORKER_MEMORY": "600m"}
-    chosen["SPARK_DAEMON_JAVA_OPTS"] = few_rows_environment["SPARK_SUBMIT_OPTS"]
-    up = ran("bash", script, "up", **chosen)
-    try:
-        assert up.returncode == 0, up.stdout + up.stderr
-        assert ran("bash", script, "up", **chosen).stdout.startswith("cluster: already up")
-        assert ran("bash", script, "status", **chosen).returncode == 0
-        yield f"spark://127.0.0.1:{port}"
-    finally:
-        down = ran("bash", script, "down", **chosen)
-    assert down.returncode == 0
-    assert ran("bash", script, "status", **chosen).returncode == 4
-    assert ran("bash", script, "down", **chosen).returncode == 0
-    with socket.socket() as closed:
-        assert closed.connect_ex(("127.0.0.1", int(port))) != 0
-
-
 @pytest.mark.slow
 def test_a_job_on_the_cluster_by_submit_and_by_python(
     cluster: str, copy: Path, tmp_path: Path, few_rows_environment: dict[str, str]
 ) -> None:
+    (copy / "jobs" / "trivial.py").write_text(JOB)
     short_lived = few_rows_environment["SPARK_SUBMIT_OPTS"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -98,6 +98,16 @@ def test_a_rank_is_heard_where_it_is_and_hears_that_it_is_to_stop():
         wait_until(lambda: heard[-1].phase == ENDED)
 
 
+def test_a_rank_that_beats_seldom_hears_at_once_that_it_is_to_stop():
+    beats = Beats(silent_seconds=1_000, stalled_seconds=60, starting_seconds=180)
+    with beats.listening("127.0.0.1") as address:
+        beating = Beating(address, rank=3, process=42, seconds=200)
+        wait_until(lambda: beats._connections)
+        beats.stop()
+        assert beating.is_to_stop.wait(20)
+        beating.close()
+
+
 def test_a_rank_that_has_ended_is_not_lost(beats, clock):
     beats.hear(replace(AT_WORK, phase=ENDED))
     clock.now = 1_000.0

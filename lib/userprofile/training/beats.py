@@ -20,6 +20,7 @@ from typing import Any
 ORPHANED = 1  # the exit code of a rank whose launcher has gone
 STOP, STARTING, TRAINING, ENDED = "stop", "starting", "training", "ended"
 SILENT, STALLED = "silent", "stalled"
+_STOP_LINE = f"{STOP}\n".encode()
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Beats:
         self._heard: dict[int, _Heard] = {}
         self._lock = threading.Lock()
         self._is_to_stop = threading.Event()
+        self._connections: set[socket.socket] = set()
 
     def hear(self, beat: Beat) -> None:
         """A rank has said where it is."""
@@ -87,21 +89,24 @@ class Beats:
         return self._starting if beat.phase == STARTING else self._stalled
 
     def stop(self) -> None:
-        """Ask all ranks to write a checkpoint and end."""
+        """Ask all ranks to write a checkpoint and end; at once those that are there, others when they first beat."""
         self._is_to_stop.set()
+        for connection in tuple(self._connections):
+            with suppress(OSError):
+                connection.sendall(_STOP_LINE)
 
     @contextmanager
     def listening(self, host: str) -> Iterator[str]:
         """The address that ranks beat to, as host:port; a free port is chosen."""
-        beats, connections = self, set[socket.socket]()
+        beats = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                connections.add(self.connection)
+                beats._connections.add(self.connection)
                 for line in self.rfile:
                     beats.hear(Beat(**json.loads(line)))
                     if beats._is_to_stop.is_set():
-                        self.wfile.write(f"{STOP}\n".encode())
+                        self.wfile.write(_STOP_LINE)
 
         server = socketserver.ThreadingTCPServer((host, 0), Handler)
         server.daemon_threads = True
@@ -111,7 +116,8 @@ class Beats:
         finally:
             server.shutdown()
             server.server_close()
-            for connection in connections:  # a rank that still beats is out of this machine's reach, and ends by this
+            # A rank that still beats is out of this machine's reach, and ends by this.
+            for connection in tuple(self._connections):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 

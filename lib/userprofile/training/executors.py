@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, TextIO
 
 from userprofile.errors import EnvironmentMismatchError, RankLostError
 from userprofile.spark.code import code_archive
 from userprofile.training.beats import Beats
 from userprofile.training.log import Log
-from userprofile.training.processes import SECONDS_BETWEEN_CHECKS, interrupted
+from userprofile.training.processes import SECONDS_BETWEEN_CHECKS, interrupted, or_interrupted
 from userprofile.training.ranks import START_SECONDS, beats_of, settings_of_libraries
 from userprofile.training.request import TrainingRequest
+from userprofile.training.stop import Stop
 
 
 def train_on_executors(
@@ -25,6 +25,8 @@ def train_on_executors(
 ) -> dict[str, bytes]:
     """The files of rank 0. Raises as train_here does, and EnvironmentMismatchError where cores are too few."""
     import horovod.spark
+    from horovod.runner import gloo_run
+    from horovod.runner.common.util import network
 
     slots = spark.sparkContext.defaultParallelism
     if slots < processes:
@@ -36,11 +38,14 @@ def train_on_executors(
         )
     _require_gloo()
     log, beats = Log(report, ranks=processes), beats_of(request)
-    host = str(spark.conf.get("spark.driver.host"))
+    stop, host = Stop(beats), str(spark.conf.get("spark.driver.host"))
     with (
         beats.listening(host) as address,
-        _cancelled_when_lost(beats, log, spark) as lost,
-        _signals_seen() as seen,
+        stop.until_here(),
+        # Horovod's own handlers end ranks at once. Until they would be set, a signal finds nothing worth keeping.
+        _in_place_of(gloo_run, "register_shutdown_event", stop.by_signals),
+        _in_place_of(network, "shutil", SimpleNamespace(copyfileobj=_copy_lines)),
+        _watched(beats, log, stop, spark) as lost,
         _job_cancelled_quietly(),
     ):
         try:
@@ -56,24 +61,26 @@ def train_on_executors(
                 verbose=0,
                 executable=spark.sparkContext.pythonExec,
             )
+        except KeyboardInterrupt as reason:
+            raise interrupted() from reason
         except Exception as reason:
-            if seen():
-                raise interrupted() from reason
-            if lost:
-                raise lost[0] from reason
             log.take("stderr", str(reason))
-            raise log.failure(1) from reason
+            raise or_interrupted(lost[0] if lost else log.failure(1), is_to_stop=stop.is_asked) from reason
+        if stop.is_asked:
+            raise interrupted()
     return files[0]
 
 
 @contextmanager
-def _cancelled_when_lost(beats: Beats, log: Log, spark: Any) -> Iterator[list[RankLostError]]:
-    """Ends the Spark job when a rank is lost; the list then holds the error."""
+def _watched(beats: Beats, log: Log, stop: Stop, spark: Any) -> Iterator[list[RankLostError]]:
+    """Ends the Spark job when a rank is lost, the list then holds the error; and ranks that do not stop."""
     lost: list[RankLostError] = []
     is_over = threading.Event()
 
     def watch() -> None:
         while not is_over.wait(SECONDS_BETWEEN_CHECKS):
+            if stop.is_overdue:
+                stop.by_force.set()
             if not log.has_failure and (found := beats.lost()):
                 lost.append(log.lost(*found))
                 spark.sparkContext.cancelAllJobs()
@@ -112,30 +119,20 @@ def _rank_on_executor() -> Callable[[bytes, str], dict[str, bytes]]:
 
 
 @contextmanager
-def _signals_seen() -> Iterator[Callable[[], bool]]:
-    """Tells whether SIGINT or SIGTERM came meanwhile, and puts their handlers back.
-
-    horovod.spark.run sets handlers of its own, leaves them, and turns an interruption into a plain failure.
-    """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    receiver, sender = socket.socketpair()
-    receiver.setblocking(False)
-    sender.setblocking(False)
-    previous = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-
-    def seen() -> bool:
-        with suppress(BlockingIOError):
-            return bool({int(number) for number in receiver.recv(4096)} & set(map(int, handlers)))
-        return False
-
+def _in_place_of(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    """Of what Horovod takes no argument for."""
+    of_horovod = getattr(module, name)
+    setattr(module, name, value)
     try:
-        yield seen
+        yield
     finally:
-        signal.set_wakeup_fd(previous)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        receiver.close()
-        sender.close()
+        setattr(module, name, of_horovod)
+
+
+def _copy_lines(reader: Any, log: TextIO) -> None:
+    """What a rank prints, line by line; Horovod would wait for 64 KiB, and cut a line there."""
+    for line in reader.stream:
+        log.write(line.decode(errors="replace"))
 
 
 def _require_gloo() -> None:

@@ -12,7 +12,7 @@ from typing import IO
 
 import psutil
 
-from userprofile.errors import InterruptedRunError
+from userprofile.errors import InterruptedRunError, RankLostError, UserprofileError
 from userprofile.training.log import Log
 
 SECONDS_BETWEEN_CHECKS = 1.0
@@ -61,7 +61,7 @@ def follow(
     finally:
         _end_all(process)
     if code != 0:
-        raise log.failure(code)
+        raise or_interrupted(log.failure(code), is_to_stop=is_to_stop)
     if is_to_stop:  # it came to its end meanwhile; whoever asked wants nothing more to begin
         raise interrupted()
 
@@ -121,6 +121,11 @@ def _end_all(process: subprocess.Popen[str]) -> None:
                 member.kill()
         psutil.wait_procs(family, timeout=5)
     process.wait()
+
+
+def or_interrupted(failure: UserprofileError, *, is_to_stop: bool) -> UserprofileError:
+    """The failure, but for a lost rank of those that were asked to stop: after it all would start again."""
+    return interrupted() if is_to_stop and isinstance(failure, RankLostError) else failure
 
 
 def interrupted() -> InterruptedRunError:
