@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_submit_and_cluster_say_how_they_are_used() -> None:
         assert wrong.returncode == 2
         assert "usage:" in wrong.stderr
     assert "doctor" in ran("bash", str(CHECKOUT / "jobs" / "launchers" / "submit.sh")).stderr
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_starts(copy: Path) -> None:
+    script = str(copy / "jobs" / "launchers" / "cluster.sh")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        up = ran("bash", script, "up", CLUSTER_PORT=port)
+    assert up.returncode == 4
+    assert f"something else listens on port {port}; fix: CLUSTER_PORT=<another>" in up.stderr
+    assert not (copy / "build").exists()
 
 
 @pytest.fixture
