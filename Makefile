@@ -87,7 +87,8 @@ bench-path: install ## measure ingest to profiles on the demo shop at two sizes
 bench-features: install .venv/.bench ## measure the feature engine against DuckDB and PySpark SQL; an hour, SMALL=1 minutes
 	@$(PYTHON) tests/bench/features.py
 
-bench-training: install ## measure training: ranks, feed, disturbances, checkpoints; SMALL=1 for a quick run
+bench-training: install ## measure training: ranks, feed, disturbances, checkpoints, precision; SMALL=1 for a quick run
+	@$(PYTHON) tests/bench/training_precision.py
 	@$(PYTHON) tests/bench/training.py
 
 chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
