@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events build_features update_features backfill build_training_set audit_features select_features \
-	train_model report_scaling infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
+	train_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -16,6 +16,7 @@ switch = $(if $(filter-out 0,$($(1))),--$(2))
 flags = $(strip $(call one,SOURCE,source) \
 	$(foreach word,$(INPUT),$(foreach file,$(or $(wildcard $(word)),$(word)),--input '$(file)')) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
+	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(NP),--set train_model.processes=$(NP)) \
@@ -45,6 +46,8 @@ audit_features: ## a report on leaks and drift of the training set; exit code 3 
 select_features: ## the features worth training on; SET=train_model.features=selected trains on them
 train_model: ## train on a pinned version of the training set
 report_scaling: ## a page of throughput and efficiency over numbers of ranks, and where the seconds of a step go
+leaderboard: SOURCE =
+leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
@@ -111,6 +114,8 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@                           of build_features also several: AS_OF=2017-12-01,2017-11-01
 #@   DATE=2017-12-02         the same, of update_features
 #@   FROM= TO=               the span of a backfill, both dates included
+#@   DATA=online_retail      of leaderboard: a name in conf/leaderboard, or a file
+#@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

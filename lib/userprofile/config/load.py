@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from userprofile.config.leaderboard import BOARDS, Board
 from userprofile.config.settings import Config
 from userprofile.errors import UsageError
 
@@ -67,17 +68,45 @@ def config_version(config: Config, *sections: str) -> str:
 
 def find_source(folder: Path, source: str) -> Path:
     """A mapping file by its path, or a known one by its name."""
-    known = {path.stem: path for path in sorted((folder / "sources").glob("*.yaml"))}
-    if source in known:
-        return known[source]
-    if Path(source).is_file():
-        return Path(source)
-    close = difflib.get_close_matches(source, known, n=1)
+    fix = "write a mapping file (README, 'Your own log') and give its path"
+    return _find(folder / "sources", source, kind="source", of="mapping", fix=fix)
+
+
+def load_board(folder: Path, data: str) -> Board:
+    """A file of conf/leaderboard by its name, where `-` is as good as `_`, or by its path.
+
+    Raises UsageError naming file, key, what was expected and what was received.
+    """
+    known = data if Path(data).is_file() else data.replace("-", "_")
+    fix = "write one (docs/leaderboard.md) and give its path"
+    path = _find(folder / "leaderboard", known, kind="data", of="leaderboard", fix=fix)
+    layer = Layer(str(path), _read(path))
+    protocol = layer.tree.get("protocol")
+    if protocol not in BOARDS:
+        raise UsageError(
+            f"{layer.origin}: protocol is not right",
+            expected=f"one of {', '.join(BOARDS)}",
+            received=repr(protocol),
+            fix=f"change protocol in {layer.origin}",
+        )
+    try:
+        return BOARDS[protocol].model_validate(layer.tree)
+    except ValidationError as error:
+        raise _usage_error(error, [layer]) from error
+
+
+def _find(folder: Path, name: str, *, kind: str, of: str, fix: str) -> Path:
+    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if name in known:
+        return known[name]
+    if Path(name).is_file():
+        return Path(name)
+    close = difflib.get_close_matches(name, known, n=1)
     raise UsageError(
-        f"no source is called {source!r}",
-        expected=f"one of {', '.join(known)}, or the path of a mapping file",
-        received=source,
-        fix=f"SOURCE={close[0]}" if close else "write a mapping file (README, 'Your own log') and give its path",
+        f"no {kind} is called {name!r}",
+        expected=f"one of {', '.join(known)}, or the path of a {of} file",
+        received=name,
+        fix=f"{kind.upper()}={close[0]}" if close else fix,
     )
 
 
@@ -124,8 +153,9 @@ def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
     path = [str(part) for part in first["loc"]]
     origin = _origin(layers, path)
     # In its own file the mapping does not stand below `source`.
-    shown = path[1:] if path[0] == "source" and origin == layers[1].origin and path[1:] else path
-    key = ".".join(shown)
+    own = len(layers) > 1 and origin == layers[1].origin
+    shown = path[1:] if path[:1] == ["source"] and own and path[1:] else path
+    key = ".".join(shown) or "the whole"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return UsageError(
         f"{origin}: {key} is not right{more}",
@@ -137,7 +167,7 @@ def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
 
 def _expected(error: ErrorDetails) -> str:
     named = {
-        "extra_forbidden": "a key of conf/base.yaml or, in a mapping file, of the README's table",
+        "extra_forbidden": "a key of conf/base.yaml or, in a mapping file or a leaderboard, of its documentation's table",
         "missing": "a value",
         "model_type": "keys with values",
     }

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from userprofile.config.load import load_config
+from userprofile.config.leaderboard import Board
+from userprofile.config.load import load_board, load_config
 from userprofile.config.settings import Config
 from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
 from userprofile.pipelines.engine import feature_catalogue
@@ -43,10 +44,12 @@ def run_job(
     result: dict[str, Any] = {"job": job, "source": options.source, "run_id": uuid4().hex[:12]}
     try:
         overlays = _overlays(conf_folder, options)
+        board = load_board(conf_folder, options.data) if options.data else None
+        options.source = result["source"] = options.source or (board.source if board else "") or _no_source()
         config = load_config(conf_folder, source=options.source, overlays=overlays, settings=_settings(options))
         config = with_files(config)
         feature_catalogue(config.build_features, config.source.timezone)  # a wrong feature file ends the run here
-        run = _start(job, options, config, result["run_id"])
+        run = _start(job, options, config, result["run_id"], board)
         with one_job(run.store.root):
             pipeline(run)
         result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
@@ -76,6 +79,7 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
         parser.add_argument(
             f"--{name}", dest=f"{name}_date", type=date.fromisoformat, help=f"backfill {name} this date"
         )
+    parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -109,7 +113,11 @@ def _settings(options: argparse.Namespace) -> list[str]:
     return [*(f"{key}={value}" for key, value in flags.items() if value is not None), *options.set]
 
 
-def _start(job: str, options: argparse.Namespace, config: Config, run_id: str) -> Run:
+def _no_source() -> str:
+    raise UsageError("no log is named", expected="a source, or data that names its own", fix="SOURCE=<name or mapping>")
+
+
+def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, board: Board | None) -> Run:
     folder = os.environ.get("USERPROFILE_DATA")
     if folder and not Path(folder).is_dir():
         raise UsageError("USERPROFILE_DATA names no folder", received=folder, fix="unset it, or correct it")
@@ -133,6 +141,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str) -
         source=options.source,
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,
+        board=board,
         force=options.force,
     )
 

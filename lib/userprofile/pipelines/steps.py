@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from userprofile.config.leaderboard import Board
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
 from userprofile.errors import DataGateError, UsageError
@@ -60,6 +61,7 @@ class Run:
     source: str = ""  # as the command line names it: a known log, or the path of a mapping file
     inputs: tuple[str, ...] = ()  # files named on the command line, in the place of the mapping's
     data_folder: Path | None = None  # where relative names of known logs are found
+    board: Board | None = None  # of a leaderboard: the protocol that is followed
     force: bool = False
     steps: list[Step] = field(default_factory=list)
 

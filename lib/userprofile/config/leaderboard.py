@@ -1,0 +1,64 @@
+"""Every key of a file in conf/leaderboard: a log, how predictions of it are judged, and what others reached."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from userprofile.config.values import Duration, Horizon, Section
+
+
+class PublishedRow(Section):
+    """What a model of others reached on the same protocol."""
+
+    model: str
+    measures: Annotated[dict[str, float], Field(min_length=1)]
+    source: Annotated[str, Field(alias="from")]  # where that is written
+
+
+class Board(Section):
+    """What every protocol needs. `source` is a mapping's name or path; none: the command line gives it."""
+
+    about: str
+    source: str | None = None
+    protocol: str
+    published: list[PublishedRow] = Field(default_factory=list)
+
+
+class LeaveOneOutBoard(Board):
+    """The last item of every user is predicted from those before."""
+
+    protocol: Literal["leave_one_out"]
+
+
+class TemporalBoard(Board):
+    """What users do in a window after a cut is predicted from what they did before it."""
+
+    MEASURES: ClassVar = {
+        "buys": ("auc", "f1", "log_loss", "calibration_error"),
+        "purchase_days": ("mae", "correlation"),
+    }
+
+    protocol: Literal["temporal"]
+    cut: date | None = None  # the start of this day; none: the latest whose window the log holds to its end
+    gap: Duration = timedelta(0)
+    horizon: Horizon | None = None  # none: the mapping's
+    outcome: Literal["buys", "purchase_days"]  # in the window: at least one purchase, or how many days with one
+    eligible: Literal["seen", "bought"]  # before the cut: any event, or a purchase
+    first_seen_before: date | None = None  # whose first event is later are not eligible
+    # Labels to learn from: of windows that end by the cut, or of the same window and other users.
+    learn_from: Literal["earlier_dates", "other_users"]
+    every: Horizon = timedelta(days=30)  # from one earlier date to the next
+    threshold: Literal["half", "best_f1"] = "half"  # above which a probability counts as "buys"; best on validation
+
+    @model_validator(mode="after")
+    def _measurable(self) -> TemporalBoard:
+        known = self.MEASURES[self.outcome]
+        if unknown := {name for row in self.published for name in row.measures} - set(known):
+            raise ValueError(f"measures among {', '.join(known)}; not {', '.join(sorted(unknown))}")
+        return self
+
+
+BOARDS: dict[str, type[Board]] = {"leave_one_out": LeaveOneOutBoard, "temporal": TemporalBoard}
