@@ -167,7 +167,7 @@ def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
 
 def _expected(error: ErrorDetails) -> str:
     named = {
-        "extra_forbidden": "a key of conf/base.yaml or, in a mapping file or a leaderboard, of its documentation's table",
+        "extra_forbidden": "a key of conf/base.yaml or, in a mapping file or leaderboard, of its documentation's table",
         "missing": "a value",
         "model_type": "keys with values",
     }

@@ -1,0 +1,146 @@
+"""Rungs on a planted shop: who bought lately and often buys again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from userprofile.baselines.bg_nbd import BetaGeometric
+from userprofile.baselines.cross_fit import BLEND, blended, folds_of_users, out_of_fold
+from userprofile.baselines.outcomes import (
+    BG_NBD_COLUMNS,
+    MeanDays,
+    OfBgNbd,
+    ladder_of_buying,
+    ladder_of_purchase_days,
+    with_bg_nbd,
+)
+from userprofile.baselines.regression import RFM, RfmLogistic
+from userprofile.errors import DataGateError
+from userprofile.model.intervals import auc, correlation
+
+FEATURES = (*RFM, *BG_NBD_COLUMNS)
+
+
+def planted(users: int, seed: int) -> pa.Table:
+    """Rows of features; some users never bought, and their features are null."""
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(0.5, 1 / 20, users)
+    repeats, age = rng.poisson(rate * 150), np.full(users, 150)
+    recency = 150 * repeats // (repeats + 1)
+    days = rng.poisson(rate * 30)
+    never = rng.random(users) < 0.1
+
+    def column(values):
+        return pa.array(values, mask=never)
+
+    return pa.table(
+        {
+            "user_id": [f"user {number}" for number in range(users)],
+            "rfm_recency_days": column((age - recency).astype(float)),
+            "rfm_frequency": column(repeats + 1),
+            "rfm_monetary": column(100 * (repeats + 1)),
+            "days_since_purchase": column((age - recency).astype(float)),
+            "btyd_frequency": column(repeats),
+            "btyd_recency_days": column(recency),
+            "btyd_age_days": column(age),
+            "label_purchase": pa.array((days > 0).astype(np.int8)),
+            "label_purchase_days": pa.array(days),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def train() -> pa.Table:
+    return with_bg_nbd(planted(1_500, 1), horizon_days=30)
+
+
+@pytest.fixture(scope="module")
+def test() -> pa.Table:
+    return with_bg_nbd(planted(1_000, 2), horizon_days=30)
+
+
+def test_every_rung_of_buying_gives_probabilities_and_all_but_the_first_tell_users_apart(train, test):
+    label, one = test["label_purchase"].to_numpy(), np.ones(test.num_rows)
+    ladder = ladder_of_buying(FEATURES, seed=1)
+    told = {name: fit(train).predict(test) for name, fit in ladder.items()}
+    for name, values in told.items():
+        assert ((values >= 0) & (values <= 1)).all(), name
+        assert name == "base_rate" or auc(label, values, one) > 0.6, name
+    assert auc(label, told["base_rate"], one) == 0.5
+
+
+def test_every_rung_of_purchase_days_gives_days(train, test):
+    days, one = test["label_purchase_days"].to_numpy().astype(float), np.ones(test.num_rows)
+    ladder = ladder_of_purchase_days(FEATURES, seed=1)
+    told = {name: fit(train).predict(test) for name, fit in ladder.items()}
+    for name, values in told.items():
+        assert name == "mean_days" or correlation(days, values, one) > 0.4, name
+    assert told["mean_days"] == pytest.approx(np.full(len(days), np.mean(train["label_purchase_days"].to_numpy())))
+    assert np.mean(told["lightgbm_median"]) < np.mean(told["lightgbm"])  # most buy nothing
+
+
+def test_the_same_seed_grows_the_same_trees(train, test):
+    first, second = (ladder_of_buying(FEATURES, seed=1)["lightgbm"](train).predict(test) for _ in range(2))
+    assert first.tolist() == second.tolist()
+
+
+def test_the_logistic_regression_is_the_curve_of_its_weights(train, test):
+    fitted = RfmLogistic.fit(train)
+    scale, curve = fitted.model
+    for row, chance in zip(test.slice(0, 50).to_pylist(), fitted.predict(test.slice(0, 50)), strict=True):
+        values = [math.log1p(row[name] or 0) for name in RFM] + [row["rfm_recency_days"] is not None]
+        score = curve.intercept_[0] + sum(
+            weight * (value - mean) / spread
+            for weight, value, mean, spread in zip(curve.coef_[0], values, scale.mean_, scale.scale_, strict=True)
+        )
+        assert chance == pytest.approx(1 / (1 + math.exp(-score)))
+
+
+def test_bg_nbd_is_fitted_on_buyers_and_silent_of_others(test):
+    bought = [row for row in test.to_pylist() if row["btyd_frequency"] is not None]
+    history = [np.array([row[f"btyd_{name}"] for row in bought]) for name in ("frequency", "recency_days", "age_days")]
+    model = BetaGeometric.fit(*history)
+    expected = model.expected_purchases(*history, horizon=30)
+    assert [row["bg_nbd_purchase_days"] for row in bought] == pytest.approx(expected.tolist())
+    assert test["bg_nbd_purchase_days"].null_count == test["btyd_frequency"].null_count > 0
+    rung = OfBgNbd.fit(test, column="bg_nbd_purchase_days", label="label_purchase_days")
+    silent = [row["label_purchase_days"] for row in test.to_pylist() if row["btyd_frequency"] is None]
+    assert rung.unknown == pytest.approx(sum(silent) / len(silent))
+    assert not np.isnan(rung.predict(test)).any()
+
+
+def test_bg_nbd_of_a_date_without_repeats_is_null_for_all(test):
+    once = test.drop_columns(list(BG_NBD_COLUMNS)).filter(pa.array(test["btyd_frequency"].fill_null(0).to_numpy() == 0))
+    assert with_bg_nbd(once, horizon_days=30)["bg_nbd_alive"].null_count == once.num_rows
+
+
+def test_no_row_is_predicted_by_what_saw_its_user(train):
+    """The mean of a fold is that of all other users, by hand."""
+    twice = pa.concat_tables([train.slice(0, 40), train.slice(0, 40)])
+    ladder = {"constant": MeanDays.fit, "mean_days": MeanDays.fit}
+    predicted = out_of_fold(twice, ladder, probability=False, folds=4, seed=3)
+    users, days = twice["user_id"].to_pylist(), twice["label_purchase_days"].to_pylist()
+    fold = folds_of_users(users, folds=4, seed=3)
+    for row in range(80):
+        others = [days[other] for other in range(80) if fold[other] != fold[row]]
+        assert predicted["mean_days"][row] == pytest.approx(sum(others) / len(others))
+    assert {user: {fold[row] for row in range(80) if users[row] == user} for user in users}.keys() == set(users)
+    assert all(fold[row] == fold[row + 40] for row in range(40))
+    assert sorted(np.bincount(fold)) == [20, 20, 20, 20]
+    assert predicted[BLEND] == pytest.approx(np.maximum(predicted["mean_days"], 0.01))
+
+
+def test_too_few_users_are_refused():
+    with pytest.raises(DataGateError, match="too few users"):
+        folds_of_users(["ann", "bob"], folds=5, seed=1)
+
+
+def test_opinions_are_pooled_on_the_scale_they_are_formed_on():
+    chances = [np.array([0.5, 0.9]), np.array([0.5, 0.5])]
+    assert blended(chances, probability=True) == pytest.approx([0.5, 0.75])  # odds 9 and 1, their mean 3
+    assert blended([np.array([1.0]), np.array([0.5])], probability=True)[0] < 1
+    assert blended([np.array([4.0, -1.0]), np.array([1.0, 1.0])], probability=False) == pytest.approx([2.0, 0.1])
