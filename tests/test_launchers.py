@@ -77,6 +77,12 @@ def test_make_maps_variables_to_flags_once_for_all_jobs() -> None:
     )
 
 
+def test_a_leaderboard_names_its_own_log_unless_another_is_given() -> None:
+    assert made("leaderboard", "DATA=taobao") == ".venv/bin/python jobs/leaderboard.py --data 'taobao'"
+    said = made("leaderboard", "PROTOCOL=temporal", "SOURCE=my_shop.yaml")
+    assert said == ".venv/bin/python jobs/leaderboard.py --source 'my_shop.yaml' --data 'temporal'"
+
+
 def test_make_takes_no_user_from_the_environment() -> None:
     assert made("run", USER="root") == ".venv/bin/python jobs/run.py --source 'complete_journey'"
     assert made("run", "VERBOSE=0", "FORCE=").endswith("--source 'complete_journey'")

@@ -53,6 +53,10 @@ SMALL_FORMS = {
     ),
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make report_scaling": f'make report_scaling {SHOP} SET="{SMALL_SETTINGS} report_scaling.steps=5"',
+    "make leaderboard DATA=online_retail": f"make leaderboard PROTOCOL=temporal {SHOP}",
+    "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
+        f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"
+    ),
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",

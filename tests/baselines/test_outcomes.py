@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from userprofile.baselines.bg_nbd import BetaGeometric
-from userprofile.baselines.cross_fit import BLEND, blended, folds_of_users, out_of_fold
+from userprofile.baselines.cross_fit import blended, folds_of_users, members_of_blend, out_of_fold
 from userprofile.baselines.outcomes import (
     BG_NBD_COLUMNS,
     MeanDays,
@@ -121,17 +121,27 @@ def test_bg_nbd_of_a_date_without_repeats_is_null_for_all(test):
 def test_no_row_is_predicted_by_what_saw_its_user(train):
     """The mean of a fold is that of all other users, by hand."""
     twice = pa.concat_tables([train.slice(0, 40), train.slice(0, 40)])
-    ladder = {"constant": MeanDays.fit, "mean_days": MeanDays.fit}
-    predicted = out_of_fold(twice, ladder, probability=False, folds=4, seed=3)
-    users, days = twice["user_id"].to_pylist(), twice["label_purchase_days"].to_pylist()
-    fold = folds_of_users(users, folds=4, seed=3)
+    predicted = out_of_fold(twice, {"mean_days": MeanDays.fit}, folds=4, seed=3)["mean_days"]
+    days = twice["label_purchase_days"].to_pylist()
+    fold = folds_of_users(twice["user_id"].to_pylist(), folds=4, seed=3)
     for row in range(80):
         others = [days[other] for other in range(80) if fold[other] != fold[row]]
-        assert predicted["mean_days"][row] == pytest.approx(sum(others) / len(others))
-    assert {user: {fold[row] for row in range(80) if users[row] == user} for user in users}.keys() == set(users)
+        assert predicted[row] == pytest.approx(sum(others) / len(others))
     assert all(fold[row] == fold[row + 40] for row in range(40))
     assert sorted(np.bincount(fold)) == [20, 20, 20, 20]
-    assert predicted[BLEND] == pytest.approx(np.maximum(predicted["mean_days"], 0.01))
+
+
+def test_a_blend_takes_in_what_makes_it_better_and_stops():
+    truth = np.array([1.0, 2.0, 4.0, 8.0])
+    said = {"low": truth / 2, "high": truth * 2, "wild": np.array([9.0, 0.1, 9.0, 0.1])}
+
+    def gain(values):
+        return -float(np.mean(np.abs(values - truth)))
+
+    assert members_of_blend(said, gain, first="low", probability=False) == ["low", "high"]
+    assert members_of_blend({"low": truth, "high": truth * 2}, gain, first="low", probability=False) == ["low"]
+    alone = {"wild": said["wild"]}
+    assert members_of_blend(alone, gain, first="wild", probability=False) == ["wild"]
 
 
 def test_too_few_users_are_refused():

@@ -36,5 +36,5 @@ def test_a_smaller_error_is_better():
 
 
 def test_a_head_alone_is_not_published():
-    with pytest.raises(UserprofileError, match="nothing stands beside network"):
+    with pytest.raises(UserprofileError, match="no ladder"):
         served({"network": {"auc": 0.9}}, head="network", by=["auc"])

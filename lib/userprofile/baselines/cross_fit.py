@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,6 @@ from scipy.special import expit, logit
 from userprofile.baselines.outcomes import Fit
 from userprofile.errors import DataGateError
 
-BLEND = "blend"
 # What is certain would outvote all others.
 CERTAIN, FEWEST_DAYS = 1e-6, 0.01
 
@@ -37,30 +36,37 @@ def splits(table: pa.Table, *, folds: int, seed: int) -> Iterator[tuple[pa.Table
         yield table.filter(pa.array(~theirs)), table.filter(pa.array(theirs)), np.flatnonzero(theirs)
 
 
-def out_of_fold(
-    train: pa.Table, ladder: Mapping[str, Fit], *, probability: bool, folds: int, seed: int
-) -> dict[str, np.ndarray]:
-    """[rows] by model, the blend among them: each row predicted by what was fitted on other users. The validation."""
-    found: dict[str, np.ndarray] = {}
+def out_of_fold(train: pa.Table, ladder: Mapping[str, Fit], *, folds: int, seed: int) -> dict[str, np.ndarray]:
+    """[rows] by rung: each row predicted by what was fitted on other users. The validation."""
+    found = {name: np.empty(train.num_rows) for name in ladder}
     for others, theirs, rows in splits(train, folds=folds, seed=seed):
-        for name, values in fitted_to(others, theirs, ladder, probability=probability).items():
-            found.setdefault(name, np.empty(train.num_rows))[rows] = values
+        for name, fit in ladder.items():
+            found[name][rows] = fit(others).predict(theirs)
     return found
 
 
-def fitted_to(
-    train: pa.Table, judged: pa.Table, ladder: Mapping[str, Fit], *, probability: bool
-) -> dict[str, np.ndarray]:
-    """[rows of `judged`] by model: each rung fitted on `train`, and the blend of all but the first, a constant."""
-    told = {name: fit(train).predict(judged) for name, fit in ladder.items()}
-    return {**told, BLEND: blended(list(told.values())[1:], probability=probability)}
+def members_of_blend(
+    validation: Mapping[str, np.ndarray], gain: Callable[[np.ndarray], float], *, first: str, probability: bool
+) -> list[str]:
+    """The rungs whose blend has the greatest gain on validation, from `first` on, one after another while it grows.
+
+    Caruana, Niculescu-Mizil, Crew and Ksikes 2004, "Ensemble selection from libraries of models"; each rung once.
+    """
+    members, best = [first], gain(blended([validation[first]], probability=probability))
+    while rest := [name for name in validation if name not in members]:
+        gains = {
+            name: gain(blended([validation[member] for member in [*members, name]], probability=probability))
+            for name in rest
+        }
+        name = max(gains, key=lambda name: gains[name])
+        if gains[name] <= best:
+            break
+        members, best = [*members, name], gains[name]
+    return members
 
 
 def blended(predictions: Sequence[np.ndarray], *, probability: bool) -> np.ndarray:
-    """[rows] the plain mean of log-odds, or of logarithms of days, as opinions are pooled (Genest and Zidek 1986).
-
-    Without weights: those fitted on few rows are seldom better (Bates and Granger 1969; Timmermann 2006).
-    """
+    """[rows] the plain mean of log-odds, or of logarithms of days, as opinions are pooled (Genest and Zidek 1986)."""
     if probability:
         return np.asarray(expit(np.mean([log_odds(said) for said in predictions], axis=0)))
     return np.asarray(np.exp(np.mean([np.log(np.maximum(said, FEWEST_DAYS)) for said in predictions], axis=0)))

@@ -67,8 +67,8 @@ class OfBgNbd:
         return np.where(np.isnan(values), self.unknown, values)
 
 
-def with_bg_nbd(table: pa.Table, *, horizon_days: float) -> pa.Table:
-    """Adds BG_NBD_COLUMNS to the rows of one as-of date: days with a purchase in the horizon, that there is one, alive.
+def with_bg_nbd(table: pa.Table, *, gap_days: float = 0, horizon_days: float) -> pa.Table:
+    """Adds BG_NBD_COLUMNS to the rows of one as-of date: days with a purchase in the window, that there is one, alive.
 
     That there is one is the probability of a Poisson count of that mean being above 0: users stand in the order of the
     mean, by which they are ranked where this model is published. Fitted on these very rows, of which it reads no label:
@@ -85,7 +85,10 @@ def with_bg_nbd(table: pa.Table, *, horizon_days: float) -> pa.Table:
     except DataGateError:
         pass
     else:
-        columns[0, bought] = model.expected_purchases(*history, horizon=horizon_days)
+        until_end, until_start = (
+            model.expected_purchases(*history, horizon=days) for days in (gap_days + horizon_days, gap_days)
+        )
+        columns[0, bought] = until_end - until_start
         columns[1] = -np.expm1(-columns[0])
         columns[2, bought] = model.alive(*history)
     for name, values in zip(BG_NBD_COLUMNS, columns, strict=True):

@@ -18,6 +18,14 @@ class Served:
     because: str
 
 
+def best_of(validation: Mapping[str, Mapping[str, float]], *, by: str) -> str:
+    """The best model by a measure, of several the first. Raises UserprofileError where there are none."""
+    if not validation:
+        raise UserprofileError("no ladder of simpler models is there to be beaten")
+    sign = 1 if LARGER_IS_BETTER[by] else -1
+    return max(validation, key=lambda model: sign * validation[model][by])
+
+
 def served(validation: Mapping[str, Mapping[str, float]], *, head: str, by: Sequence[str]) -> Served:
     """Of the measures on validation by model, the head's among them.
 
@@ -25,17 +33,12 @@ def served(validation: Mapping[str, Mapping[str, float]], *, head: str, by: Sequ
     one and not worse by the others; a tie is no win. Test rows have no say. Raises UserprofileError where there is no
     ladder to beat.
     """
-    ladder = [model for model in validation if model != head]
-    if not ladder:
-        raise UserprofileError(f"nothing stands beside {head}", expected="a ladder of simpler models")
 
     def gain(model: str, over: str, measure: str) -> float:
         sign = 1 if LARGER_IS_BETTER[measure] else -1
         return sign * (validation[model][measure] - validation[over][measure])
 
-    best = ladder[0]
-    for model in ladder[1:]:
-        best = model if gain(model, best, by[0]) > 0 else best
+    best = best_of({model: measures for model, measures in validation.items() if model != head}, by=by[0])
     wins = gain(head, best, by[0]) > 0 and all(gain(head, best, measure) >= 0 for measure in by[1:])
     compared = ", ".join(
         f"{measure} {validation[head][measure]:.4f} against {validation[best][measure]:.4f} of {best}" for measure in by

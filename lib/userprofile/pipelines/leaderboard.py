@@ -13,6 +13,7 @@ from typing import Any
 
 from userprofile.config.leaderboard import Board
 from userprofile.errors import UsageError
+from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
 from userprofile.pipelines.refine_events import refine_events
@@ -28,6 +29,8 @@ SECTIONS = ["source", "refine_events", "build_features"]
 def leaderboard(run: Run) -> Step:
     """From the log's files to the table; what was done before with the same inputs is only shown again."""
     board = _followed(run.board)
+    if run.config.source.name == DEMO_SHOP and not run.inputs:
+        generate_demo_shop(run)
     ingest_events(run)
     refine_events(run)
     inputs = [run.pinned(f"silver.{name}", made_by="refine_events") for name in ("events", "items", "codes")]

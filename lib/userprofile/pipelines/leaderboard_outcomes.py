@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from userprofile.baselines.cross_fit import BLEND, fitted_to, log_odds, out_of_fold, splits
+from userprofile.baselines.cross_fit import blended, log_odds, members_of_blend, out_of_fold, splits
 from userprofile.baselines.outcomes import (
     BG_NBD_COLUMNS,
     BUYS,
@@ -20,7 +20,7 @@ from userprofile.baselines.outcomes import (
     ladder_of_purchase_days,
     with_bg_nbd,
 )
-from userprofile.baselines.serving import Served, served
+from userprofile.baselines.serving import LARGER_IS_BETTER, Served, best_of, served
 from userprofile.calibration.error import calibration_error_above_chance
 from userprofile.calibration.platt import PlattScaling
 from userprofile.config.leaderboard import TemporalBoard
@@ -28,9 +28,11 @@ from userprofile.errors import DataGateError
 from userprofile.model.intervals import Measure, auc, best_f1_threshold, correlation, f1, interval, mae
 from userprofile.pipelines.outcome_examples import Dates, outcome_dates, outcome_examples, read_examples
 from userprofile.pipelines.steps import Run
+from userprofile.windows import DAY
 
-PROFILE = "profile"
+PROFILE, BLEND = "profile", "blend"
 FOLDS, SEED = 5, 7
+FEWEST = 20  # rows of either kind: each fold has some
 BY = {"buys": "auc", "purchase_days": "mae"}  # decides what serves
 REPORTED = {"buys": ("auc",), "purchase_days": ("mae", "correlation")}
 # Of most users a median says that they will not buy: the least error, and no score to tell them apart by.
@@ -80,9 +82,9 @@ def _eligible(rows: pl.DataFrame, board: TemporalBoard, dates: Dates) -> tuple[p
     """Test rows, and those learnt from, BG/NBD of each date beside them. Raises DataGateError for no test rows."""
     if board.eligible == "bought":
         rows = rows.filter(pl.col("btyd_age_days").is_not_null())
-    horizon = dates.window.length.total_seconds() / 86_400
+    gap, horizon = (length / DAY for length in (dates.window.gap, dates.window.horizon))
     tables = {
-        day: with_bg_nbd(part.to_arrow(), horizon_days=horizon)
+        day: with_bg_nbd(part.to_arrow(), gap_days=gap, horizon_days=horizon)
         for (day,), part in rows.partition_by("as_of_date", as_dict=True, maintain_order=True).items()
     }
     if dates.cut.date not in tables:
@@ -109,16 +111,13 @@ def _judged(train: pa.Table, test: pa.Table, ladder: Mapping[str, Fit], board: T
     buys = board.outcome == "buys"
     column = BUYS if buys else PURCHASE_DAYS
     known, label = (table[column].to_numpy().astype(np.float64) for table in (train, test))
-    if buys and len(np.unique(known)) < 2:
-        raise DataGateError("all users do the same", expected="some who buy and some who do not", fix="another horizon")
-    validation = out_of_fold(train, ladder, probability=buys, folds=FOLDS, seed=SEED)
-    predicted = fitted_to(train, test, ladder, probability=buys)
-    by, one = BY[board.outcome], np.ones(len(known))
-    measured = {
-        model: {by: MEASURES[by](known, values, one)} for model, values in validation.items() if model != NEVER_SERVES
-    }
-    chosen = served(measured, head=BLEND, by=[by])
-    validation[PROFILE], predicted[PROFILE] = validation[chosen.model], predicted[chosen.model]
+    _require_both(known)
+    validation = out_of_fold(train, ladder, folds=FOLDS, seed=SEED)
+    predicted = {name: fit(train).predict(test) for name, fit in ladder.items()}
+    chosen, members = _chosen(validation, known, train["as_of_date"].to_numpy(), board)
+    for said in (validation, predicted):
+        said[BLEND] = blended([said[name] for name in members], probability=buys)
+        said[PROFILE] = said[chosen.model]
     if buys:
         curve = PlattScaling.fit(log_odds(validation[PROFILE]), known)
         for said in (validation, predicted):
@@ -128,6 +127,37 @@ def _judged(train: pa.Table, test: pa.Table, ladder: Mapping[str, Fit], board: T
         for model, values in predicted.items()
     }
     return Judged(label, predicted, positive, chosen)
+
+
+def _chosen(
+    validation: Mapping[str, np.ndarray], known: np.ndarray, date: np.ndarray, board: TemporalBoard
+) -> tuple[Served, list[str]]:
+    """What serves, and the rungs of the blend; by a measure within each date, as the test is of one."""
+    by, buys = BY[board.outcome], board.outcome == "buys"
+    rows_of_date = [np.flatnonzero(date == day) for day in np.unique(date)]
+
+    def measure(values: np.ndarray) -> float:
+        measures = [MEASURES[by](known[rows], values[rows], np.ones(len(rows))) for rows in rows_of_date]
+        return float(np.nanmean(measures))  # a date where all do the same ranks nobody
+
+    measured = {name: {by: measure(values)} for name, values in validation.items() if name != NEVER_SERVES}
+    sign = 1 if LARGER_IS_BETTER[by] else -1
+    first = best_of(measured, by=by)
+    members = members_of_blend(validation, lambda said: sign * measure(said), first=first, probability=buys)
+    blend = blended([validation[name] for name in members], probability=buys)
+    chosen = served({**measured, BLEND: {by: measure(blend)}}, head=BLEND, by=[by])
+    return Served(chosen.model, f"{chosen.because}; the blend is of {', '.join(members)}"), members
+
+
+def _require_both(known: np.ndarray) -> None:
+    buyers = int(np.sum(known > 0))
+    if min(buyers, len(known) - buyers) < FEWEST:
+        raise DataGateError(
+            "too few users differ in what they do for a model to learn from",
+            expected=f"at least {FEWEST} rows with a purchase in the window and as many without",
+            received=f"{buyers:,} with and {len(known) - buyers:,} without",
+            fix="a larger log, another cut, or another horizon",
+        )
 
 
 def _measured(board: TemporalBoard, label: np.ndarray, predicted: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
