@@ -16,6 +16,7 @@ from userprofile.baselines.outcomes import (
     OfBgNbd,
     ladder_of_buying,
     ladder_of_purchase_days,
+    ladder_of_spend,
     with_bg_nbd,
 )
 from userprofile.baselines.regression import RFM, RfmLogistic
@@ -47,6 +48,8 @@ def planted(users: int, seed: int) -> pa.Table:
             "btyd_frequency": column(repeats),
             "btyd_recency_days": column(recency),
             "btyd_age_days": column(age),
+            "btyd_monetary_value": column(np.where(repeats > 0, rng.gamma(6, 100, users), np.nan)),
+            "label_spend": pa.array(days * 600),
             "label_purchase": pa.array((days > 0).astype(np.int8)),
             "label_purchase_days": pa.array(days),
         }
@@ -81,6 +84,17 @@ def test_every_rung_of_purchase_days_gives_days(train, test):
         assert name == "mean_days" or correlation(days, values, one) > 0.4, name
     assert told["mean_days"] == pytest.approx(np.full(len(days), np.mean(train["label_purchase_days"].to_numpy())))
     assert np.mean(told["lightgbm_median"]) < np.mean(told["lightgbm"])  # most buy nothing
+
+
+def test_every_rung_of_spend_gives_amounts_and_without_any_bg_nbd_is_silent(train, test):
+    spent, one = test["label_spend"].to_numpy().astype(float), np.ones(test.num_rows)
+    for name, fit in ladder_of_spend(FEATURES, seed=1).items():
+        assert name == "mean_spend" or correlation(spent, fit(train).predict(test), one) > 0.4, name
+    without = test.drop_columns([*BG_NBD_COLUMNS, "btyd_monetary_value"])
+    without = without.append_column("btyd_monetary_value", pa.nulls(test.num_rows, pa.float64()))
+    told = with_bg_nbd(without, horizon_days=30)
+    assert told["bg_nbd_spend"].null_count == test.num_rows
+    assert told["bg_nbd_purchase_days"].equals(test["bg_nbd_purchase_days"])
 
 
 def test_the_same_seed_grows_the_same_trees(train, test):

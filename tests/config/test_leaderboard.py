@@ -54,7 +54,7 @@ def test_what_is_not_said_has_a_default(board):
     [
         ({"protocol": "random"}, "protocol", "leave_one_out, temporal"),
         ({"protocol": ...}, "protocol", "leave_one_out, temporal"),
-        ({"outcome": "churns"}, "outcome", "'buys' or 'purchase_days'"),
+        ({"outcome": "churns"}, "outcome", "'buys', 'purchase_days' or 'spend'"),
         ({"horizon": "0d"}, "horizon", "a duration above 0"),
         ({"cut": "soon"}, "cut", "date"),
         ({"eligible": ...}, "eligible", "a value"),

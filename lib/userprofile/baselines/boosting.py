@@ -28,7 +28,8 @@ SETTINGS = {
 ROUNDS = 200
 SEEDS = 3  # models whose mean is taken: one alone moves with its random parts
 
-Objective = Literal["binary", "poisson", "regression_l1"]  # a probability, a mean, a median
+# A probability, the mean of a count, that of an amount which is often 0, a median.
+Objective = Literal["binary", "poisson", "tweedie", "regression_l1"]
 
 
 @dataclass(frozen=True)

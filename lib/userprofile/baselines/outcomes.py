@@ -1,4 +1,4 @@
-"""The ladders of what users do in a window: whether they buy, and on how many days."""
+"""The ladders of what users do in a window: whether they buy, on how many days, and for how much."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import pyarrow as pa
 
 from userprofile.baselines.bg_nbd import BetaGeometric
 from userprofile.baselines.boosting import BoostedTrees
+from userprofile.baselines.gamma_gamma import GammaGamma
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RfmLogistic, RfmPoisson
+from userprofile.baselines.spend import MeanSpend
 from userprofile.errors import DataGateError
 from userprofile.spec import dense_values
 
-BUYS, PURCHASE_DAYS = "label_purchase", "label_purchase_days"
-BG_NBD_COLUMNS = ("bg_nbd_purchase_days", "bg_nbd_purchase_probability", "bg_nbd_alive")
+BUYS, PURCHASE_DAYS, SPEND = "label_purchase", "label_purchase_days", "label_spend"
+BG_NBD_COLUMNS = ("bg_nbd_purchase_days", "bg_nbd_purchase_probability", "bg_nbd_alive", "bg_nbd_spend")
 
 
 class Rung(Protocol):
@@ -68,12 +70,13 @@ class OfBgNbd:
 
 
 def with_bg_nbd(table: pa.Table, *, gap_days: float = 0, horizon_days: float) -> pa.Table:
-    """Adds BG_NBD_COLUMNS to the rows of one as-of date: days with a purchase in the window, that there is one, alive.
+    """Adds BG_NBD_COLUMNS to the rows of one as-of date: days with a purchase in the window, that there is one, alive,
+    and the expected spend.
 
     That there is one is the probability of a Poisson count of that mean being above 0: users stand in the order of the
-    mean, by which they are ranked where this model is published. Fitted on these very rows, of which it reads no label:
-    what was known of all users by then. Null for who never bought, and for all where nobody bought on two days. Reads
-    the btyd_ features.
+    mean, by which they are ranked where this model is published. Spend is days times the value of a day by Gamma-Gamma.
+    Fitted on these very rows, of which it reads no label: what was known of all users by then. Null for who never
+    bought, and for all where nobody bought on two days; spend also without amounts. Reads the btyd_ features.
     """
     names = ("btyd_frequency", "btyd_recency_days", "btyd_age_days")
     frequency, recency, age = (dense_values(table[name]) for name in names)
@@ -91,9 +94,20 @@ def with_bg_nbd(table: pa.Table, *, gap_days: float = 0, horizon_days: float) ->
         columns[0, bought] = until_end - until_start
         columns[1] = -np.expm1(-columns[0])
         columns[2, bought] = model.alive(*history)
+        columns[3, bought] = columns[0, bought] * _value_of_a_day(frequency[bought], table, bought)
     for name, values in zip(BG_NBD_COLUMNS, columns, strict=True):
         table = table.append_column(name, pa.array(values, from_pandas=True))
     return table
+
+
+def _value_of_a_day(frequency: np.ndarray, table: pa.Table, bought: np.ndarray) -> np.ndarray:
+    """[buyers] minor units; NaN where the log has no amounts, or such that their mean is not finite."""
+    value = dense_values(table["btyd_monetary_value"])[bought]
+    try:
+        expected = GammaGamma.fit(frequency, value).expected_value(frequency, value)
+    except DataGateError:
+        return np.full(len(frequency), np.nan)
+    return np.where(np.isfinite(expected), expected, np.nan)
 
 
 def ladder_of_buying(features: Sequence[str], *, seed: int) -> dict[str, Fit]:
@@ -116,5 +130,16 @@ def ladder_of_purchase_days(features: Sequence[str], *, seed: int) -> dict[str, 
         "rfm_poisson": RfmPoisson.fit,
         "bg_nbd": partial(OfBgNbd.fit, column="bg_nbd_purchase_days", label=PURCHASE_DAYS),
         "lightgbm": partial(trees, objective="poisson"),
+        "lightgbm_median": partial(trees, objective="regression_l1"),
+    }
+
+
+def ladder_of_spend(features: Sequence[str], *, seed: int) -> dict[str, Fit]:
+    """Rungs that give minor units, simplest first; all but the last the mean, the last the median."""
+    trees = partial(BoostedTrees.fit, features=features, label=SPEND, seed=seed)
+    return {
+        "mean_spend": MeanSpend.fit,
+        "bg_nbd_gamma_gamma": partial(OfBgNbd.fit, column="bg_nbd_spend", label=SPEND),
+        "lightgbm": partial(trees, objective="tweedie"),
         "lightgbm_median": partial(trees, objective="regression_l1"),
     }

@@ -39,13 +39,15 @@ class TemporalBoard(Board):
     MEASURES: ClassVar = {
         "buys": ("auc", "f1", "log_loss", "calibration_error"),
         "purchase_days": ("mae", "correlation"),
+        "spend": ("mae", "correlation"),
     }
 
     protocol: Literal["temporal"]
     cut: date | None = None  # the start of this day; none: the latest whose window the log holds to its end
     gap: Duration = timedelta(0)
     horizon: Horizon | None = None  # none: the mapping's
-    outcome: Literal["buys", "purchase_days"]  # in the window: at least one purchase, or how many days with one
+    # In the window: at least one purchase, how many days with one, or the sum of their amounts in minor units.
+    outcome: Literal["buys", "purchase_days", "spend"]
     eligible: Literal["seen", "bought"]  # before the cut: any event, or a purchase
     first_seen_before: date | None = None  # whose first event is later are not eligible
     # Labels to learn from: of windows that end by the cut, or of the same window and other users.

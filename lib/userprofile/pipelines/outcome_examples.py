@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 
 import dataframely as dy
 import polars as pl
 from deltalake import DeltaTable
 
-from userprofile.config.leaderboard import TemporalBoard
-from userprofile.errors import DataGateError
 from userprofile.features.catalogue import dense_names, user_features_schema
 from userprofile.labels.purchase_days import PURCHASE_DAYS, with_purchase_days
 from userprofile.pipelines.coded_log import coded_log
-from userprofile.pipelines.dates import log_range, within_log
 from userprofile.pipelines.engine import Engine, Labelling, category_level, feature_catalogue, names_of_codes
+from userprofile.pipelines.outcome_dates import Dates
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run
 from userprofile.pipelines.user_tables import DATE
 from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.gold import Labels, UserSequences
 from userprofile.tables.store import TableVersion
-from userprofile.windows import DAY, AsOf, LabelWindow, Window, in_time_order
+from userprofile.windows import AsOf, LabelWindow, Window, in_time_order
 
 TABLE = "gold.outcome_examples"
 STEP = "outcome_examples"
 SECTIONS = ["source", "refine_events", "build_features"]
-
-
-@dataclass(frozen=True)
-class Dates:
-    """The date that tests, and those whose label windows end by it, latest first."""
-
-    cut: AsOf
-    earlier: tuple[AsOf, ...]
-    window: LabelWindow
 
 
 @dataclass(frozen=True)
@@ -62,49 +49,6 @@ class OutcomeExamples:
         """The columns of what it returns."""
         parts = (Labels, UserSequences, user_features_schema(self.engine.catalogue))
         return type("OutcomeExamples", parts, {PURCHASE_DAYS: dy.Int64(nullable=False, min=0)})
-
-
-def outcome_dates(run: Run, board: TemporalBoard) -> Dates:
-    """The board's cut, else the latest whose window the log holds; raises DataGateError where the log is too short.
-
-    Earlier dates lie `every` apart and have a day of history at least; none where other users are learnt from.
-    """
-    log = log_range(run, run.pinned("silver.events", made_by="refine_events"))
-    timezone = run.config.source.timezone
-    window = LabelWindow(board.gap, board.horizon or run.config.source.horizon)
-    end = AsOf.last_before(log.last + DAY, timezone)
-    cut = within_log(run, log, board.cut or AsOf.last_before(end.instant - window.length, timezone).date)
-    if not window.is_mature(cut, end.instant):
-        raise DataGateError(
-            f"what happens after {cut.date} is not known to the end of the window",
-            expected=f"events until {window.end(cut):%Y-%m-%d %H:%M} UTC",
-            received=f"a log that ends on {log.last:%Y-%m-%d %H:%M} UTC",
-            fix="an earlier cut or a shorter horizon",
-        )
-    earlier = _earlier(cut, window, board.every, timezone) if board.learn_from == "earlier_dates" else iter(())
-    dates = Dates(cut, tuple(_since(earlier, log.first + DAY)), window)
-    if board.learn_from == "earlier_dates" and not dates.earlier:
-        raise DataGateError(
-            f"no earlier date can be learnt from: no window of {window.length} ends by {cut.date}",
-            expected="a log that begins earlier",
-            received=f"one that begins on {log.first:%Y-%m-%d %H:%M} UTC",
-            fix="a shorter horizon, a later cut, or learn_from: other_users",
-        )
-    return dates
-
-
-def _earlier(cut: AsOf, window: LabelWindow, every: timedelta, timezone: str) -> Iterator[AsOf]:
-    as_of = AsOf.last_before(cut.instant - window.length, timezone)
-    while True:
-        yield as_of
-        as_of = AsOf.last_before(as_of.instant - every, timezone)
-
-
-def _since(as_ofs: Iterator[AsOf], first: datetime) -> Iterator[AsOf]:
-    for as_of in as_ofs:
-        if as_of.instant < first:
-            return
-        yield as_of
 
 
 def outcome_examples(run: Run, dates: Dates) -> TableVersion:
@@ -136,6 +80,6 @@ def _write(run: Run, events: TableVersion, as_ofs: list[AsOf], window: LabelWind
 def read_examples(run: Run, examples: TableVersion) -> tuple[pl.DataFrame, list[str]]:
     """Rows by date and user, without sequences, and the names of the features that are numbers."""
     names = dense_names(feature_catalogue(run.config.build_features, run.config.source.timezone))
-    columns = ["user_id", "as_of_date", "label_purchase", PURCHASE_DAYS, *names]
+    columns = ["user_id", "as_of_date", "label_purchase", "label_spend", PURCHASE_DAYS, *names]
     table = DeltaTable(run.store.path(examples.table), version=examples.version).to_pyarrow_table(columns=columns)
     return pl.DataFrame(table).sort("as_of_date", "user_id"), names
