@@ -34,6 +34,8 @@ def mae(label: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> float:
 
 def correlation(label: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> float:
     """Pearson's; NaN where one of them is constant."""
+    if not np.ptp(label) or not np.ptp(predicted):
+        return float("nan")  # rounding leaves a constant a spread of its own
     covariance = np.cov(np.stack([label, predicted]), aweights=weight, bias=True)
     spread = covariance[0, 0] * covariance[1, 1]
     return float(covariance[0, 1] / np.sqrt(spread)) if spread > 0 else float("nan")

@@ -112,7 +112,8 @@ def table_rows(parts: Sequence[Judged], *, outcome: str) -> dict[str, dict[str, 
 
 
 def _measured(label: np.ndarray, predicted: np.ndarray, positive: np.ndarray, *, outcome: str) -> dict[str, Any]:
-    measures: dict[str, Any] = {}
+    """None where a measure is not defined, as the correlation with a constant."""
+    measures: dict[str, float | None] = {}
     judged_by = {name: (MEASURES[name], predicted) for name in REPORTED[outcome]}
     if outcome == "buys":
         judged_by["f1"] = (f1, positive.astype(np.float64))
@@ -120,4 +121,4 @@ def _measured(label: np.ndarray, predicted: np.ndarray, positive: np.ndarray, *,
     for name, (measure, said) in judged_by.items():
         low, high = interval(measure, label, said)
         measures |= {name: measure(label, said, np.ones(len(label))), f"{name}_low": low, f"{name}_high": high}
-    return measures
+    return {name: value if value is not None and np.isfinite(value) else None for name, value in measures.items()}
