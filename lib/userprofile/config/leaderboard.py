@@ -37,7 +37,7 @@ class TemporalBoard(Board):
     """What users do in a window after a cut is predicted from what they did before it."""
 
     MEASURES: ClassVar = {
-        "buys": ("auc", "f1", "log_loss", "calibration_error"),
+        "buys": ("auc", "f1", "calibration_error"),
         "purchase_days": ("mae", "correlation"),
         "spend": ("mae", "correlation"),
     }
@@ -49,7 +49,6 @@ class TemporalBoard(Board):
     # In the window: at least one purchase, how many days with one, or the sum of their amounts in minor units.
     outcome: Literal["buys", "purchase_days", "spend"]
     eligible: Literal["seen", "bought"]  # before the cut: any event, or a purchase
-    first_seen_before: date | None = None  # whose first event is later are not eligible
     # Labels to learn from: of windows that end by the cut, or of the same window and other users.
     learn_from: Literal["earlier_dates", "other_users"]
     every: Horizon = timedelta(days=30)  # from one earlier date to the next

@@ -52,7 +52,10 @@ def _eligible(rows: pl.DataFrame, board: TemporalBoard, dates: Dates) -> tuple[p
     }
     if dates.cut.date not in tables:
         raise DataGateError(
-            "nobody is eligible", expected="users with a purchase before the cut", received=f"none by {dates.cut.date}"
+            "nobody is eligible",
+            expected="users with a purchase before the cut",
+            received=f"none by {dates.cut.date}",
+            fix="a later cut, or eligible: seen",
         )
     tests = tables[dates.cut.date]
     if board.learn_from == "other_users":

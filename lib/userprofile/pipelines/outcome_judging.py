@@ -117,8 +117,9 @@ def _measured(label: np.ndarray, predicted: np.ndarray, positive: np.ndarray, *,
     judged_by = {name: (MEASURES[name], predicted) for name in REPORTED[outcome]}
     if outcome == "buys":
         judged_by["f1"] = (f1, positive.astype(np.float64))
-        measures["calibration_error"] = calibration_error_above_chance(label, predicted)
     for name, (measure, said) in judged_by.items():
         low, high = interval(measure, label, said)
         measures |= {name: measure(label, said, np.ones(len(label))), f"{name}_low": low, f"{name}_high": high}
+    if outcome == "buys":
+        measures["calibration_error"] = calibration_error_above_chance(label, predicted)
     return {name: value if value is not None and np.isfinite(value) else None for name, value in measures.items()}
