@@ -77,9 +77,10 @@ def _chosen(
 
     measured = {name: {by: measure(values)} for name, values in validation.items() if name != NEVER_SERVES}
     sign = 1 if LARGER_IS_BETTER[by] else -1
-    first = best_of(measured, by=by)
-    members = members_of_blend(validation, lambda said: sign * measure(said), first=first, probability=buys)
-    blend = blended([validation[name] for name in members], probability=buys)
+    telling = dict(list(validation.items())[1:])  # the first rung says the same of all users
+    first = best_of({name: measured[name] for name in measured if name in telling}, by=by)
+    members = members_of_blend(telling, lambda said: sign * measure(said), first=first, probability=buys)
+    blend = blended([telling[name] for name in members], probability=buys)
     chosen = served({**measured, BLEND: {by: measure(blend)}}, head=BLEND, by=[by])
     return Served(chosen.model, f"{chosen.because}; the blend is of {', '.join(members)}"), members
 
