@@ -57,7 +57,7 @@ WRONG = [
         "yyyy",
         "YYYY",
     ),
-    ("events.format", "xml", "events.format", "'csv', 'jsonl', 'parquet' or 'whitespace'", "'xml'"),
+    ("events.format", "xml", "events.format", "'csv', 'jsonl', 'json_entries', 'parquet' or 'whitespace'", "'xml'"),
     ("events.encoding", "utf-9", "events.encoding", "an encoding with line breaks of one byte", "'utf-9'"),
     ("events.encoding", "utf-16", "events.encoding", "an encoding with line breaks of one byte", "'utf-16'"),
     ("events.delimiter", "", "events.delimiter", "at least 1 character", "''"),

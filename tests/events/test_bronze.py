@@ -144,6 +144,21 @@ def test_headers_with_a_missing_and_a_repeated_name(taken_in):
     assert numbered(found["frame.csv"]) == [(1, {"_c0": "0", "user": "a", "User_2": "b"})]
 
 
+def test_entries_of_a_json_object_are_rows(taken_in):
+    files = {"a.json": b'{"b": [1, 2],\n "a": {"x": "y"}, "c": "t"}', "b.json.gz": gzip.compress(b'{"7": null}')}
+    found = taken_in(files, Form("json_entries"))
+    rows = [(place, json.loads(raw)) for place, raw in found["a.json"]]
+    assert [(place, row["key"]) for place, row in rows] == [(1, "b"), (2, "a"), (3, "c")]
+    assert [json.loads(row["value"]) for _, row in rows[:2]] == [[1, 2], {"x": "y"}]
+    assert rows[2][1]["value"] == "t"
+    assert found["b.json.gz"] == [(1, '{"key":"7"}')]
+
+
+def test_a_file_that_is_no_json_object_is_one_malformed_row(taken_in):
+    found = taken_in({"a.json": b'{"b": [1, 2]'}, Form("json_entries"))
+    assert [(place, json.loads(raw)) for place, raw in found["a.json"]] == [(1, {MALFORMED: '{"b": [1, 2]'})]
+
+
 def test_json_lines_are_kept_as_they_are(taken_in):
     lines = ['{"a": 1.10, "b": {"c": null}}', "{broken", '{"d":"\u00e9"}', "[1]"]
     text = lines[0] + "\r\n\n  \n" + "\n".join(lines[1:])

@@ -21,12 +21,15 @@ def items(raw_rows):
         "{broken",
         {"id": "4", "title": " ", "price": "cheap"},
     ]
-    second = [{"id": "3", "title": "x", "one": " ", "two": None}, {"id": "2", "title": "late", "two": "b"}]
+    second = [
+        {"id": "3", "title": "x", "one": " ", "two": None, "tags": '["new", "red"]'},
+        {"id": "2", "title": "late", "two": "b"},
+    ]
     frame = entities.silver_items(
         raw_rows(first, second),
         ITEM,
         category_path=["one", "two", "three", "four"],
-        attributes={"size": "upper(size)", "constant": "'yes'"},
+        attributes={"size": "upper(size)", "constant": "'yes'", "tag": "from_json(tags, 'array<string>')"},
         currency="EUR",
         minor_units=2,
     )
@@ -48,6 +51,11 @@ def test_the_last_row_of_an_item_counts_and_rows_without_one_do_not(items):
 def test_category_paths_hold_the_levels_there_are(items):
     paths = {name: row["category_path"] for name, row in items.items()}
     assert paths == {"1": ["a", "b", "c", "d"], "2": ["b"], "3": [], "4": []}
+
+
+def test_an_attribute_may_have_several_values(items):
+    pairs = [tuple(pair) for pair in items["3"]["attributes"]]
+    assert pairs == [("size", None), ("constant", "yes"), ("tag", "new"), ("tag", "red")]
 
 
 def test_attributes_by_name_null_where_unknown(items):

@@ -55,7 +55,7 @@ class Files(Section):
     """Where rows come from and how they are written down."""
 
     files: list[str] = Field(default_factory=list)
-    format: Literal["csv", "jsonl", "parquet", "whitespace"] = "csv"
+    format: Literal["csv", "jsonl", "json_entries", "parquet", "whitespace"] = "csv"
     delimiter: Annotated[str, Field(min_length=1)] = ","
     header: bool = True
     fields: list[str] | None = None  # their names, where no header gives them

@@ -93,11 +93,24 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
         return frame.select(_path(), (F.col("_metadata.row_index") + 1).alias("place"), raw.alias("raw"))
     if form.format == "csv":
         return _with_place(_read_csv(spark, uris, form, fields), skip=0)
+    if form.format == "json_entries":
+        return _entries(spark.read.text(uris, wholetext=True).select(_path(), "value"))
     text = F.decode(F.col("value").cast("binary"), _charset(form.encoding)).alias("value")
     lines = spark.read.text(uris).where(r"value rlike '\\S'").select(text, *_position())
     raw = F.col("value") if form.format == "jsonl" else _split_on_whitespace(fields)
     skip = 1 if form.format == "whitespace" and form.header else 0
     return _with_place(lines.select(raw.alias("raw"), "path", "block", "row"), skip=skip)
+
+
+def _entries(objects: DataFrame) -> DataFrame:
+    """A row for each entry of a file's one JSON object; the whole file is one malformed row where it is none."""
+    entries = F.map_entries(F.from_json("value", "map<string,string>"))
+    fields = F.transform(
+        entries, lambda entry: F.to_json(F.struct(entry["key"].alias("key"), entry["value"].alias("value")))
+    )
+    malformed = F.array(F.to_json(F.struct(F.col("value").alias(MALFORMED))))
+    rows = objects.select("path", F.posexplode(F.coalesce(fields, malformed)).alias("place", "raw"))
+    return rows.withColumn("place", F.col("place").cast("bigint") + 1)
 
 
 def _read_csv(spark: SparkSession, uris: list[str], form: Form, fields: tuple[str, ...]) -> DataFrame:

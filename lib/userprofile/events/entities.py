@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.events.mapped import MappedColumn, text_of, with_fields
@@ -39,7 +40,7 @@ def silver_items(
         F.array_compact(F.array(*levels)).cast("array<string>").alias("category_path"),
         F.when(minor >= 0, minor).alias("price"),
         F.lit(currency).cast("string").alias("currency"),
-        _attributes(attributes),
+        _attributes(fields, attributes),
     )
     return _last_row_per(items, "item_id")
 
@@ -61,7 +62,7 @@ def declared_users(
         "_row.place",
         text_of(columns["user_id"]).alias("user_id"),
         *(_text_or_null(columns, name) for name in _USER_COLUMNS),
-        _attributes(attributes),
+        _attributes(fields, attributes),
         chosen.cast("array<string>").alias("consent"),
     )
     return _last_row_per(users, "user_id")
@@ -73,10 +74,10 @@ def silver_users(events: DataFrame, declared: DataFrame | None, *, default_conse
     default = _words(default_consent)
     if declared is None:
         blank = {name: F.lit(None).cast("string") for name in _USER_COLUMNS}
-        return seen.withColumns({**blank, "attributes": _attributes({}), "consent": default})
+        return seen.withColumns({**blank, "attributes": _no_attributes(), "consent": default})
     users = seen.join(declared, "user_id", "full")
     return users.withColumns(
-        {"attributes": F.coalesce("attributes", _attributes({})), "consent": F.coalesce("consent", default)}
+        {"attributes": F.coalesce("attributes", _no_attributes()), "consent": F.coalesce("consent", default)}
     )
 
 
@@ -126,12 +127,20 @@ def _text_or_null(columns: Mapping[str, MappedColumn], name: str) -> Column:
     return F.coalesce(text_of(columns[name]), F.lit(columns[name].fill)).cast("string").alias(name)
 
 
-def _attributes(attributes: Mapping[str, str]) -> Column:
-    pairs = [
-        F.struct(F.lit(name).alias("name"), F.expr(sql).cast("string").alias("value"))
-        for name, sql in attributes.items()
-    ]
-    return F.array(*pairs).cast("array<struct<name: string, value: string>>").alias("attributes")
+def _attributes(fields: DataFrame, attributes: Mapping[str, str]) -> Column:
+    """A pair for each value; an expression may give a list of them."""
+    lists = [_values_of(name, F.expr(sql), fields) for name, sql in attributes.items()]
+    return F.flatten(F.array(_no_attributes(), *lists)).alias("attributes")
+
+
+def _no_attributes() -> Column:
+    return F.array().cast("array<struct<name: string, value: string>>").alias("attributes")
+
+
+def _values_of(name: str, value: Column, fields: DataFrame) -> Column:
+    is_list = isinstance(fields.select(value).schema[0].dataType, ArrayType)
+    values = F.coalesce(value.cast("array<string>"), F.array()) if is_list else F.array(value.cast("string"))
+    return F.transform(values, lambda one: F.struct(F.lit(name).alias("name"), one.alias("value")))
 
 
 def _words(values: Sequence[str]) -> Column:

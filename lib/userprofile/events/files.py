@@ -39,7 +39,7 @@ class RawFile:
 class Form:
     """How rows are written down in a file."""
 
-    format: str  # csv, jsonl, parquet or whitespace
+    format: str  # csv, jsonl, json_entries, parquet or whitespace
     delimiter: str = ","
     header: bool = True
     fields: tuple[str, ...] = ()
@@ -134,6 +134,8 @@ def field_names(uri: str, form: Form) -> list[str]:
     """
     if form.format == "parquet":
         return _parquet_fields(uri)
+    if form.format == "json_entries":
+        return ["key", "value"]
     lines = islice(_lines(uri, form.encoding), _LINES_LOOKED_AT)
     if form.format == "jsonl":
         return list(dict.fromkeys(key for line in lines for key in _keys(line)))
