@@ -30,7 +30,7 @@ from training_table import request_of, write_table
 
 from userprofile.errors import RankLostError
 from userprofile.feed.plan import RowGroup, plan_pass
-from userprofile.feed.read import LABEL_KEYS, batches, feature_columns
+from userprofile.feed.read import Form, batches
 from userprofile.tables.row_groups import row_groups
 from userprofile.training import keeper
 from userprofile.training.collective import alone
@@ -38,6 +38,7 @@ from userprofile.training.launch import launch
 from userprofile.training.loop import train
 from userprofile.training.request import TrainingRequest
 from userprofile.training.rows import BUFFER_ROWS
+from userprofile.training.tasks import task_of
 from userprofile.training.trained import TIMINGS
 
 ROWS, STEPS, ROUNDS = (6_000, 20, 1) if is_small() else (60_000, 300, 3)
@@ -102,10 +103,11 @@ def share_of(rank: dict[str, Any], phase: str) -> float:
 def of_feed(request: TrainingRequest) -> Measure:
     """Rows per second of batches against those of the same columns read and thrown away; a thread of Arrow each."""
     groups = row_groups(request.table, request.version, partition={"split": "train"})
-    columns = [*feature_columns(request.spec), *LABEL_KEYS]
+    form = task_of(request).form()
+    columns = form.schema().names
     ratios = []
     for _ in range(ROUNDS):
-        ratios.append(seconds(lambda: scan(groups, columns)) / seconds(lambda: feed(groups, request)))
+        ratios.append(seconds(lambda: scan(groups, columns)) / seconds(lambda: feed(groups, form, request)))
     return Measure("rows per second: feed alone / bare scan", median(ratios), "times", ">= 0.7", ">= 0.9", COMMAND)
 
 
@@ -114,7 +116,7 @@ def scan(groups: list[tuple[str, int, int]], columns: list[str]) -> None:
         pq.ParquetFile(file).read_row_group(index, columns=columns, use_threads=False)
 
 
-def feed(groups: list[tuple[str, int, int]], request: TrainingRequest) -> None:
+def feed(groups: list[tuple[str, int, int]], form: Form, request: TrainingRequest) -> None:
     plan = plan_pass(
         list(starmap(RowGroup, groups)),
         shards=1,
@@ -122,7 +124,7 @@ def feed(groups: list[tuple[str, int, int]], request: TrainingRequest) -> None:
         shuffle=(request.seed, 1),
         buffer_rows=BUFFER_ROWS,
     )
-    rows = sum(int(batch["weight"].sum()) for batch in batches(plan, (0,), request.spec))
+    rows = sum(int(batch["weight"].sum()) for batch in batches(plan, (0,), form))
     assert rows == ROWS, f"{rows} rows came of {ROWS}"
 
 

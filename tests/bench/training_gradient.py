@@ -10,24 +10,25 @@ import numpy as np
 
 from userprofile.feed.plan import RowGroup, plan_pass, shards_of_rank
 from userprofile.feed.read import batches
-from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import of_environment
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.step import WholeStep
+from userprofile.training.tasks import task_of
 
 
 def main(request: TrainingRequest, file: Path) -> None:
     """The mean gradient over the batch, as rank 0 has it: one array."""
     collective = of_environment()
     keras.utils.set_random_seed(1)
-    model = build_model(request.spec, settings=request.settings)
-    whole = WholeStep(model, keras.optimizers.SGD(), collective, parts=1)
+    task = task_of(request)
+    model = task.model()
+    whole = WholeStep(task, model, keras.optimizers.SGD(), collective, parts=1)
     groups = [RowGroup(*group) for group in row_groups(request.table, 0, partition={"split": "train"})]
     plan = plan_pass(groups, shards=request.shards, batch_rows=request.batch_rows, shuffle=(1, 1), buffer_rows=1024)
     shards = shards_of_rank(request.shards, rank=collective.rank, size=collective.size)
-    sums, gradients = whole.reduce(*whole.compute(next(batches(plan, shards, request.spec))))
+    sums, gradients = whole.reduce(*whole.compute(next(batches(plan, shards, task.form()))))
     if collective.rank == 0:
         flat = [np.asarray(gradient).ravel() / float(sums[WEIGHT]) for gradient in gradients]
         np.save(file, np.concatenate(flat))

@@ -27,12 +27,12 @@ from training_table import request_of, write_table
 
 from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import Batch, batches
-from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import alone
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.step import Step, WholeStep
+from userprofile.training.tasks import task_of
 
 ROWS = 2_000
 STEPS, ROUNDS = (5, 1) if is_small() else (50, 7)
@@ -64,7 +64,7 @@ def main() -> int:
         request = request_of(Path(name), write_table(Path(name), rows=ROWS))
         groups = list(starmap(RowGroup, row_groups(request.table, 0, partition={"split": "train"})))
         plan = plan_pass(groups, shards=1, batch_rows=request.batch_rows, shuffle=(1, 1), buffer_rows=ROWS)
-        fed = [batch for batch in batches(plan, (0,), request.spec) if batch[WEIGHT].all()]
+        fed = [batch for batch in batches(plan, (0,), task_of(request).form()) if batch[WEIGHT].all()]
     return publish("training, precision and XLA", list(measures(request, fed)))
 
 
@@ -84,10 +84,11 @@ def measures(request: TrainingRequest, fed: list[Batch]) -> Iterator[Measure]:
 
 def step_of(way: Way, request: TrainingRequest) -> Step:
     keras.utils.set_random_seed(request.seed)
-    model = build_model(request.spec, settings=request.settings)
+    task = task_of(request)
+    model = task.model()
     if way.is_mixed:
         mix(model)
-    whole = WholeStep(model, keras.optimizers.AdamW(request.learning_rate), alone())
+    whole = WholeStep(task, model, keras.optimizers.AdamW(request.learning_rate), alone())
 
     @tf.function(jit_compile=way.is_compiled)
     def step(batch: Batch) -> dict[str, tf.Tensor]:
@@ -99,7 +100,7 @@ def step_of(way: Way, request: TrainingRequest) -> Step:
 def mix(model: keras.Model) -> None:
     """Keras' mixed_bfloat16 where there are matrix products; ages, counts, heads and losses stay as they are."""
     history, tower, fusion = map(model.get_layer, ("history", "dense_tower", "embedding"))
-    for layer in (history.gru, history.gru.cell, tower.hidden, fusion.hidden, fusion.project):
+    for layer in (history.recurrent, history.recurrent.cell, tower.hidden, fusion.hidden, fusion.project):
         layer.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
 
 

@@ -148,9 +148,9 @@ def test_the_same_in_an_overlay_names_its_file(refused, write):
 
 def test_a_missing_key_of_base_yaml_is_named(refused, conf):
     text = (conf / "base.yaml").read_text()
-    (conf / "base.yaml").write_text("\n".join(line for line in text.splitlines() if "learning_rate:" not in line))
+    (conf / "base.yaml").write_text("\n".join(line for line in text.splitlines() if "skipped_steps:" not in line))
     error = refused()
-    assert error.what == "base.yaml: train_model.learning_rate is not right"
+    assert error.what == "base.yaml: train_model.skipped_steps is not right"
     assert (error.expected, error.received) == ("a value", "nothing")
 
 

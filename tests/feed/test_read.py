@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from userprofile.errors import ConflictError, DataGateError
+from userprofile.feed.examples import FEATURE_KEYS, LABEL_KEYS, ExampleForm, to_batch
 from userprofile.feed.plan import RowGroup, plan_pass
-from userprofile.feed.read import FEATURE_KEYS, LABEL_KEYS, batches, read_ahead, to_batch
+from userprofile.feed.read import batches, read_ahead
 from userprofile.spec import DenseFeature, FeatureSpec
 
 SPEC = FeatureSpec(
@@ -23,6 +24,7 @@ SPEC = FeatureSpec(
     category_vocabulary=(2, 1),
     label_categories=(5, 6, 8),
 )
+FORM = ExampleForm(SPEC)
 
 
 def examples(rows: int, *, seed: int = 1, longest: int = 9) -> pa.Table:
@@ -137,7 +139,7 @@ def written(folder: Path, *, rows: int, per_group: int) -> list[RowGroup]:
 def test_every_row_comes_once_whole_and_padding_weighs_nothing(tmp_path, rows, shards, shuffle):
     groups = written(tmp_path, rows=rows, per_group=11)
     plan = plan_pass(groups, shards=shards, batch_rows=8, shuffle=shuffle, buffer_rows=6)
-    read = list(batches(plan, range(shards), SPEC))
+    read = list(batches(plan, range(shards), FORM))
     assert [len(batch["weight"]) for batch in read] == [8] * plan.steps
     real = {key: np.concatenate([batch[key][batch["weight"] > 0] for batch in read]) for key in read[0]}
     order = np.argsort(real["dense"][:, 0])
@@ -147,8 +149,8 @@ def test_every_row_comes_once_whole_and_padding_weighs_nothing(tmp_path, rows, s
 
 def test_two_ranks_make_the_global_batches_of_one(tmp_path):
     plan = plan_pass(written(tmp_path, rows=90, per_group=13), shards=4, batch_rows=16, shuffle=(5, 2), buffer_rows=8)
-    alone = batches(plan, range(4), SPEC)
-    pair = zip(batches(plan, (0, 2), SPEC), batches(plan, (1, 3), SPEC), strict=True)
+    alone = batches(plan, range(4), FORM)
+    pair = zip(batches(plan, (0, 2), FORM), batches(plan, (1, 3), FORM), strict=True)
     for one, two in zip(alone, pair, strict=True):
         together = np.concatenate([part["dense"][:, 0] for part in two])
         assert sorted(one["dense"][:, 0]) == sorted(together)
@@ -158,7 +160,7 @@ def test_an_error_of_reading_arrives_and_a_file_that_is_gone_is_named(tmp_path):
     plan = plan_pass(written(tmp_path, rows=40, per_group=10), shards=1, batch_rows=8, shuffle=None, buffer_rows=8)
     (tmp_path / "part.parquet").unlink()
     with pytest.raises(ConflictError, match=r"part\.parquet"):
-        next(batches(plan, (0,), SPEC))
+        next(batches(plan, (0,), FORM))
 
 
 def test_reading_ahead_stops_with_its_reader():
@@ -179,9 +181,9 @@ def test_reading_ahead_stops_with_its_reader():
 def test_what_is_done_is_left_out_and_the_rest_comes_as_it_would(tmp_path, rows, shuffle):
     groups = written(tmp_path, rows=rows, per_group=11)
     plan = plan_pass(groups, shards=2, batch_rows=8, shuffle=shuffle, buffer_rows=6)
-    whole = list(batches(plan, range(2), SPEC))
+    whole = list(batches(plan, range(2), FORM))
     for done in range(plan.steps + 1):
-        rest = list(batches(plan, range(2), SPEC, done=done))
+        rest = list(batches(plan, range(2), FORM, done=done))
         assert len(rest) == plan.steps - done
         for one, other in zip(rest, whole[done:], strict=True):
             for key, values in one.items():
@@ -193,4 +195,4 @@ def test_blocks_that_are_done_are_not_read(tmp_path):
     groups = written(tmp_path, rows=40, per_group=8)
     gone = [RowGroup(str(tmp_path / "gone.parquet"), 0, 8), *groups]
     plan = plan_pass(gone, shards=1, batch_rows=8, shuffle=None, buffer_rows=8)
-    assert len(list(batches(plan, (0,), SPEC, done=1))) == 5
+    assert len(list(batches(plan, (0,), FORM, done=1))) == 5

@@ -13,7 +13,7 @@ from userprofile.calibration.calibration import Calibration
 from userprofile.calibration.platt import PlattScaling
 from userprofile.calibration.spend import SpendCorrection
 from userprofile.errors import UsageError
-from userprofile.feed.read import to_batch
+from userprofile.feed.examples import to_batch
 from userprofile.inference import score
 from userprofile.inference.score import Scorer, cached_scorer
 from userprofile.model.profile_model import build_model
@@ -29,13 +29,14 @@ SPEC = FeatureSpec(
     label_categories=tuple(range(100, 112)),
 )
 CALIBRATION = Calibration(PlattScaling(0.5, -1.0), SpendCorrection(2.0))
+ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5}
 WIDTHS = ("item_width", "category_width", "action_width", "sequence_width", "dense_width", "embedding_width")
 
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(14)
-    network = build_model(SPEC, settings={**dict.fromkeys(WIDTHS, 4), "dropout": 0.5})
+    network = build_model(SPEC, settings={**dict.fromkeys(WIDTHS, 4), **ENCODER})
     for weight in network.trainable_variables:
         weight.assign(weight + np.random.default_rng(15).normal(0, 0.3, weight.shape))
     return network

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from userprofile.spec import DenseFeature, FeatureSpec
 
 Batch = dict[str, np.ndarray]
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
+    "encoder": "gru",
+    "layers": 1,
+    "heads": 2,
     "item_width": 4,
     "category_width": 3,
     "action_width": 2,
@@ -21,7 +25,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def settings() -> dict[str, float]:
+def settings() -> dict[str, Any]:
     return dict(SETTINGS)
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from userprofile.model.encoders import GruEncoder, IndexCounts, MaskedMean
+from userprofile.model.encoders import IndexCounts, MaskedMean, sequence_encoder
+from userprofile.model.positions import LastState
 
 
 def gru_by_hand(events: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -21,9 +22,9 @@ def test_the_gru_is_the_state_after_the_last_event_and_zero_without_events() -> 
     random = np.random.default_rng(1)
     events, counts = random.normal(size=(4, 5, 3)).astype(np.float32), [5, 2, 0, 1]
     present = np.arange(5) < np.array(counts)[:, None]
-    layer = GruEncoder(4)
-    states = np.asarray(layer(events, present))
-    weights = [np.asarray(weight) for weight in layer.gru.get_weights()]
+    layer = sequence_encoder("gru", longest=5, width=4, layers=1, heads=1, dropout=0.0, name="history")
+    states = np.asarray(LastState()(layer(events, present, np.zeros((4, 5), np.float32)), present))
+    weights = [np.asarray(weight) for weight in layer.recurrent.get_weights()]
     for row, count in enumerate(counts):
         expected = gru_by_hand(events[row, :count], *weights) if count else np.zeros(4)
         np.testing.assert_allclose(states[row], expected, atol=1e-5)

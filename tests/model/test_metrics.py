@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
+from userprofile.model.metrics import binary_metrics, over_seeds, place_metrics, ranking_metrics, spend_metrics
 
 RANDOM = np.random.default_rng(5)
 
@@ -38,6 +38,21 @@ def test_spend_metrics_are_their_formulas() -> None:
     measured = spend_metrics(np.array([0.0, 100.0]), np.array([10.0, 70.0]))
     root = math.sqrt((math.log(11) ** 2 + (math.log(71) - math.log(101)) ** 2) / 2)
     assert measured == pytest.approx({"mae": 20.0, "rmse_log1p": root})
+
+
+def test_place_metrics_are_their_formulas() -> None:
+    places = np.array([0, 1, 9, 10, 500])
+    gains = 1 + 1 / math.log2(3) + 1 / math.log2(11)
+    assert place_metrics(places) == pytest.approx({"hr@10": 0.6, "ndcg@10": gains / 5})
+    assert place_metrics(places, k=1) == pytest.approx({"hr@1": 0.2, "ndcg@1": 0.2})
+    assert place_metrics(np.empty(0, int)) == {"hr@10": None, "ndcg@10": None}
+
+
+def test_seeds_have_a_mean_and_an_interval() -> None:
+    of_seeds = over_seeds([{"auc": 0.5, "mae": 2.0}, {"auc": 0.7, "mae": None}, {"auc": 0.6, "mae": 1.0}])
+    half = 4.302653 * 0.1 / math.sqrt(3)
+    assert of_seeds == pytest.approx({"auc": 0.6, "auc_low": 0.6 - half, "auc_high": 0.6 + half, "mae": None})
+    assert over_seeds([{"auc": 0.5}]) == {"auc": 0.5}
 
 
 def ranking_by_hand(multi_hot: np.ndarray, scores: np.ndarray, k: int) -> dict[str, float]:

@@ -21,6 +21,9 @@ from userprofile.training.trained import NETWORK as NETWORK_FILE
 from userprofile.training.trained import Trained
 
 NETWORK = {
+    "encoder": "gru",
+    "layers": 1,
+    "heads": 1,
     "item_width": 4,
     "category_width": 3,
     "action_width": 2,

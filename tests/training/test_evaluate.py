@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from userprofile.feed.read import LABEL_KEYS
+from userprofile.feed.examples import FEATURE_KEYS, LABEL_KEYS, ExampleForm
 from userprofile.model.profile_model import build_model
 from userprofile.training.evaluate import metrics, packed, predict, probability, unpacked
 
 
+def predicted(model, request, split: str):
+    return predict(model, request, split, ExampleForm(request.spec), inputs=FEATURE_KEYS, labels=LABEL_KEYS)
+
+
 @pytest.fixture
 def predictions(request_for):
-    request = request_for()
-    model = build_model(request.spec, settings=request.settings)
-    return predict(model, request.table, 0, "test", request.spec, batch_rows=17)
+    request = request_for(batch_rows=18)
+    return predicted(build_model(request.spec, settings=request.settings), request, "test")
 
 
 def test_every_row_of_the_split_is_predicted_once(predictions):
@@ -26,7 +29,7 @@ def test_every_row_of_the_split_is_predicted_once(predictions):
 def test_the_size_of_a_batch_changes_nothing(request_for):
     request = request_for()
     model = build_model(request.spec, settings=request.settings)
-    one, other = (predict(model, request.table, 0, "test", request.spec, batch_rows=rows) for rows in (7, 64))
+    one, other = (predicted(model, request_for(batch_rows=rows), "test") for rows in (8, 64))
     for name in one:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
@@ -42,7 +45,7 @@ def test_measures_have_every_head(predictions):
 def test_a_split_without_rows_has_no_measures(request_for):
     request = request_for()
     model = build_model(request.spec, settings=request.settings)
-    nothing = predict(model, request.table, 0, "holdout", request.spec, batch_rows=8)
+    nothing = predicted(model, request, "holdout")
     assert nothing == {}
     assert metrics(nothing) == {"rows": 0}
     assert unpacked(packed(nothing)) == {}

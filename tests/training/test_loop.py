@@ -15,8 +15,9 @@ import tensorflow as tf
 from deltalake import DeltaTable, write_deltalake
 
 from userprofile.errors import DataGateError, UserprofileError
+from userprofile.feed.examples import FEATURE_KEYS
 from userprofile.feed.plan import RowGroup, plan_pass
-from userprofile.feed.read import FEATURE_KEYS, batches
+from userprofile.feed.read import batches
 from userprofile.model.losses import weighted_losses
 from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
@@ -24,6 +25,7 @@ from userprofile.training import loop, state
 from userprofile.training.collective import alone
 from userprofile.training.loop import train
 from userprofile.training.step import LARGEST_GRADIENT_NORM, Sums, WholeStep, training_step, validation_step
+from userprofile.training.tasks import task_of
 from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC
 
 
@@ -144,7 +146,7 @@ def test_nothing_to_learn_from_is_refused_and_no_validation_rows_are_not(request
 def one_batch(request, *, batch_rows: int) -> dict[str, np.ndarray]:
     groups = [RowGroup(*group) for group in row_groups(request.table, 0, partition={"split": "train"})]
     plan = plan_pass(groups, shards=1, batch_rows=batch_rows, shuffle=None, buffer_rows=batch_rows)
-    return next(batches(plan, (0,), request.spec))
+    return next(batches(plan, (0,), task_of(request).form()))
 
 
 def test_a_step_is_the_clipped_mean_gradient_and_padding_changes_nothing(request_for):
@@ -156,7 +158,7 @@ def test_a_step_is_the_clipped_mean_gradient_and_padding_changes_nothing(request
         keras.utils.set_random_seed(1)
         model = build_model(request.spec, settings=request.settings)
         before = model.get_weights()
-        sums = training_step(WholeStep(model, keras.optimizers.SGD(1.0), alone()))(batch)
+        sums = training_step(WholeStep(task_of(request), model, keras.optimizers.SGD(1.0), alone()))(batch)
         results.append((sums, [b - a for b, a in zip(before, model.get_weights(), strict=True)]))
     for of_padded, of_exact in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_allclose(of_padded, of_exact, atol=1e-6)
@@ -177,7 +179,7 @@ def test_validation_changes_no_weight_and_sums_add_up(request_for):
     request = request_for()
     model = build_model(request.spec, settings=request.settings)
     before, sums = model.get_weights(), Sums()
-    step, batch = validation_step(model), one_batch(request, batch_rows=203)
+    step, batch = validation_step(task_of(request), model), one_batch(request, batch_rows=203)
     whole = step(batch)
     for part in np.array_split(np.arange(203), 3):
         sums.add(step({key: values[part] for key, values in batch.items()}))

@@ -11,13 +11,13 @@ import pytest
 from userprofile.errors import UsageError
 from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import batches
-from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective, alone
 from userprofile.training.loop import warmed_up
 from userprofile.training.progress import SKIPPED, WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.step import WholeStep, training_step
+from userprofile.training.tasks import task_of
 
 ROWS = 256
 
@@ -28,7 +28,7 @@ def batch(request_for) -> dict[str, np.ndarray]:
     request = request_for()
     groups = [RowGroup(*group) for group in row_groups(request.table, 0, partition={"split": "train"})]
     plan = plan_pass(groups, shards=1, batch_rows=ROWS, shuffle=None, buffer_rows=ROWS)
-    return next(batches(plan, (0,), request.spec))
+    return next(batches(plan, (0,), task_of(request).form()))
 
 
 class Learning:
@@ -38,10 +38,11 @@ class Learning:
         self, request: TrainingRequest, *, parts: int = 1, half_of_rows: int = 0, collective: Collective | None = None
     ) -> None:
         keras.utils.set_random_seed(1)
-        self.model = build_model(request.spec, settings=request.settings)
+        task = task_of(request)
+        self.model = task.model()
         self.optimiser = keras.optimizers.AdamW(0.01)
         how = {"parts": parts, "half_of_rows": half_of_rows}
-        self.step = training_step(WholeStep(self.model, self.optimiser, collective or alone(), **how))
+        self.step = training_step(WholeStep(task, self.model, self.optimiser, collective or alone(), **how))
 
     def after(self, batch: Mapping[str, np.ndarray], *, steps: int) -> tuple[list[np.ndarray], dict[str, float]]:
         sums = [self.step(batch) for _ in range(steps)][-1]

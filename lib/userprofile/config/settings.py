@@ -91,7 +91,16 @@ class SelectFeatures(Section):
     seed: int
 
 
-class Network(Section):
+class Encoder(Section):
+    """What makes states of a user's events."""
+
+    encoder: Literal["gru", "lstm", "transformer", "hstu"]
+    layers: Count
+    heads: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Network(Encoder):
     """Sizes of the profile model."""
 
     item_width: Count
@@ -100,32 +109,43 @@ class Network(Section):
     sequence_width: Count
     dense_width: Count
     embedding_width: Count
-    dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
-class TrainModel(Section):
-    """The distributed training."""
+class HistoryNetwork(Encoder):
+    """Sizes of the next-item model."""
+
+    width: Count
+
+
+class Learning(Section):
+    """How a network learns, of whatever task."""
+
+    epochs: Count
+    batch_rows: Count
+    learning_rate: Positive
+    learning_rate_batch_rows: Count
+    warmup_steps: Annotated[int, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    patience: Count
+    seed: int
+    sequence_length: Count
+    item_vocabulary: Count
+    timeout: Duration
+    network: Encoder
+
+
+class TrainModel(Learning):
+    """The distributed training of the profile model, and the ranks of any training."""
 
     features: Literal["all", "selected"]
     processes: Count
     launcher: list[str]
     shards: Count
     threads_per_process: Count
-    epochs: Count
-    batch_rows: Count
     gradient_accumulation: Count
     half_precision: bool
-    learning_rate: Positive
-    learning_rate_batch_rows: Count
-    warmup_steps: Annotated[int, Field(ge=0)]
     skipped_steps: Annotated[int, Field(ge=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    patience: Count
-    seed: int
-    sequence_length: Count
-    item_vocabulary: Count
     label_categories: Count
-    timeout: Duration
     checkpoint_steps: Count
     restarts: Annotated[int, Field(ge=0)]
     beat: Duration
@@ -138,6 +158,12 @@ class TrainModel(Section):
         if shards % others.data.get("processes", 1):
             raise ValueError(f"a multiple of train_model.processes, which is {others.data['processes']}")
         return shards
+
+
+class PretrainModel(Learning):
+    """The next-item model of whole histories."""
+
+    network: HistoryNetwork
 
 
 class ReportScaling(Section):
@@ -193,6 +219,7 @@ class Config(Section):
     audit_features: AuditFeatures
     select_features: SelectFeatures
     train_model: TrainModel
+    pretrain_model: PretrainModel
     infer_profiles: InferProfiles
     build_report: BuildReport
     build_catalogue: BuildCatalogue

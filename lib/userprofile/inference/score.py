@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from userprofile.calibration.calibration import Calibration
 from userprofile.errors import UsageError
-from userprofile.feed.read import FEATURE_KEYS, to_batch
+from userprofile.feed.examples import FEATURE_KEYS, to_batch
 from userprofile.model import profile_model  # noqa: F401  registers the layers that a network file names
 from userprofile.schemas.scores import SCORES
 from userprofile.spec import CALIBRATION_FILE, NETWORK_FILE, SPEC_FILE, FeatureSpec

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Metrics = dict[str, float | None]
+
+NDCG = "ndcg@10"
 
 
 def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
@@ -54,6 +58,32 @@ def ranking_metrics(multi_hot: np.ndarray, scores: np.ndarray, k: int = 10) -> M
         "rows": float(len(hits)),
         "rows_without_positive": left_out,
     }
+
+
+def place_metrics(places: np.ndarray, k: int = 10) -> Metrics:
+    """Of the place of the one item that came, 0 for the first: hr@k, the share of places below k, and ndcg@k, the mean
+    of 1 / log2(2 + place) where below k and else 0. None without rows.
+    """
+    if not len(places):
+        return {f"hr@{k}": None, f"ndcg@{k}": None}
+    hit = places < k
+    return {f"hr@{k}": float(hit.mean()), f"ndcg@{k}": float((hit / np.log2(places + 2.0)).mean())}
+
+
+def over_seeds(trainings: Sequence[Metrics]) -> Metrics:
+    """The mean of each measure over trainings of several seeds and, of more than one, the ends of its 95 % interval by
+    Student's t, <measure>_low and <measure>_high. None where a training has none.
+    """
+    from scipy import stats
+
+    result: Metrics = {}
+    for name in trainings[0]:
+        values = [value for one in trainings if (value := one[name]) is not None]
+        result[name] = mean = float(np.mean(values)) if len(values) == len(trainings) else None
+        if mean is not None and len(values) > 1:
+            half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+            result |= {f"{name}_low": mean - half, f"{name}_high": mean + half}
+    return result
 
 
 def _hits(multi_hot: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

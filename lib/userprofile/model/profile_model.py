@@ -11,16 +11,18 @@ from keras import KerasTensor, ops
 
 from userprofile.columns import ACTIONS
 from userprofile.model.embeddings import DenseNormalisation, EventEmbedding
-from userprofile.model.encoders import DenseTower, GruEncoder, IndexCounts, MaskedMean
+from userprofile.model.encoders import DenseTower, IndexCounts, MaskedMean, sequence_encoder
 from userprofile.model.fusion import ConcatFusion
 from userprofile.model.heads import profile_heads
+from userprofile.model.positions import LastState
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec, vocabulary_index
 
 
 def build_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Model:
     """The network of `spec`, saved and loaded as a `.keras` file with safe mode on.
 
-    Settings: item_width, category_width, action_width, sequence_width, dense_width, embedding_width, dropout.
+    Settings: encoder, layers, heads, item_width, category_width, action_width, sequence_width, dense_width,
+    embedding_width, dropout.
     In, by name: dense float32 [B, D] with NaN for null; sequence_action (code + 1, 0 padding), sequence_item,
     sequence_category int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], purchase_logit [B],
     spend_log1p [B], and category_logits [B, C] unless the spec has no label categories.
@@ -35,8 +37,17 @@ def build_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Mode
         inputs["sequence_age_days"],
         present,
     )  # [B, T, F]
+    history = sequence_encoder(
+        settings["encoder"],
+        longest=spec.sequence_length,
+        width=settings["sequence_width"],
+        layers=settings["layers"],
+        heads=settings["heads"],
+        dropout=dropout,
+        name="history",
+    )
     parts = [
-        GruEncoder(settings["sequence_width"], name="history")(events, present),
+        LastState(name="last_event")(history(events, present, inputs["sequence_age_days"]), present),
         MaskedMean(name="mean_event")(events, present),
         DenseTower(settings["dense_width"], dropout, name="dense_tower")(_normalisation(spec)(inputs["dense"])),
     ]

@@ -16,10 +16,9 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.training_request import training_request
+from userprofile.pipelines.training_request import launched, profile_spec, training_request
 from userprofile.report.scaling import Scale, scaling_page
 from userprofile.tables.store import TableVersion
-from userprofile.training.launch import launch
 from userprofile.training.trained import TIMINGS
 
 PAGE, FIGURES = "scaling.html", "scaling.json"
@@ -38,10 +37,8 @@ def _report(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date)
     train = DeltaTable(run.store.path(examples.table), version=examples.version).to_pyarrow_table(
         filters=[("split", "=", "train")]
     )
-    request, settings = training_request(run, examples, train, dense), run.config.report_scaling
-    workplace = Path(run.config.models)
-    workplace.mkdir(parents=True, exist_ok=True)
-    cluster = None if str(run.spark.sparkContext.master).startswith("local") else run.spark
+    request = training_request(run, examples, profile_spec(run, train, dense), run.config.train_model)
+    settings = run.config.report_scaling
     scales = []
     for processes in sorted(settings.processes):
         run.say(f"report_scaling: {processes} rank{'s' * (processes > 1)}, {settings.steps:,} steps ...")
@@ -51,14 +48,7 @@ def _report(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date)
             shards=processes,
             timed_steps=settings.steps,
         )
-        trained = launch(
-            of_ranks,
-            processes=processes,
-            spark=cluster,
-            workplace=workplace,
-            report=run.say,
-            launcher=run.config.train_model.launcher,
-        )
+        trained = launched(run, of_ranks, processes=processes)
         scales.append(Scale.of(json.loads(trained.files[TIMINGS])))
     folder = Path(run.config.report, Path(run.store.root).name)
     folder.mkdir(parents=True, exist_ok=True)

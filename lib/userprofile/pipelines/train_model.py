@@ -20,20 +20,19 @@ from deltalake import DeltaTable
 from userprofile.baselines.ladder import fit_ladder
 from userprofile.calibration.calibration import Calibration, calibration_metrics
 from userprofile.config.load import config_version
-from userprofile.feed.read import to_batch
+from userprofile.feed.examples import to_batch
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.training_request import training_request
+from userprofile.pipelines.training_request import launched, profile_spec, training_request
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import CALIBRATION_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.evaluate import unpacked
-from userprofile.training.launch import launch
-from userprofile.training.trained import METRICS, Trained
+from userprofile.training.trained import EVALUATED_SPLITS, METRICS, PREDICTIONS, Trained
 from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
@@ -59,30 +58,18 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = _split(table, "train")
-    request = training_request(run, examples, train, dense)
+    spec = profile_spec(run, train, dense)
+    request = training_request(run, examples, spec, settings)
     identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
-    workplace = Path(run.config.models)
-    workplace.mkdir(parents=True, exist_ok=True)
-    cluster = None if str(run.spark.sparkContext.master).startswith("local") else run.spark
     # Beside the tables, which every rank can reach: the one that goes on may be on another machine.
     checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
-    trained = launch(
-        replace(request, checkpoints=checkpoints.root),
-        processes=settings.processes,
-        spark=cluster,
-        workplace=workplace,
-        report=run.say,
-        restarts=settings.restarts,
-        launcher=settings.launcher,
-    )
+    trained = launched(run, replace(request, checkpoints=checkpoints.root), processes=settings.processes)
     files, measures = _with_calibration(trained)
-    measures["baselines"] = {
-        split: _ladder(train, _split(table, split), request.spec) for split in ("validation", "test")
-    }
+    measures["baselines"] = {split: _ladder(train, _split(table, split), spec) for split in EVALUATED_SPLITS}
     files[METRICS] = json.dumps(measures, indent=1).encode()
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
-    write_model(workplace / model_version, files)
+    write_model(Path(run.config.models) / model_version, files)
     row = {
         "model_version": model_version,
         "trained_at": run.started_at,
@@ -118,11 +105,12 @@ def _split(table: DeltaTable, split: str) -> pa.Table:
 
 def _with_calibration(trained: Trained) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Fitted on validation, reported on test; predictions are not kept in the model folder."""
-    predictions = {split: unpacked(trained.files[f"predictions_{split}.npz"]) for split in ("validation", "test")}
+    predictions = {split: unpacked(trained.files[PREDICTIONS.format(split)]) for split in EVALUATED_SPLITS}
     calibration = Calibration.fit(predictions["validation"])
     measures = json.loads(trained.files[METRICS])
     measures["calibration"] = calibration_metrics(calibration, predictions["test"]) if predictions["test"] else {}
-    files = {name: content for name, content in trained.files.items() if not name.startswith("predictions_")}
+    kept = set(trained.files) - {PREDICTIONS.format(split) for split in EVALUATED_SPLITS}
+    files = {name: trained.files[name] for name in kept}
     return {**files, CALIBRATION_FILE: calibration.to_json().encode()}, measures
 
 

@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
+from userprofile.config.settings import Learning
+from userprofile.feed.histories import HistorySpec
 from userprofile.pipelines.engine import category_level, names_of_codes
 from userprofile.pipelines.steps import Run
 from userprofile.spec import FeatureSpec, fit_spec
 from userprofile.tables.store import TableVersion
+from userprofile.training.launch import launch
 from userprofile.training.request import TrainingRequest, scaled_learning_rate
+from userprofile.training.trained import Trained
 
 
-def training_request(run: Run, examples: TableVersion, train: pa.Table, dense: Sequence[str]) -> TrainingRequest:
-    """On the pinned examples, of which `train` is what is learnt from; no checkpoints are asked for."""
-    settings = run.config.train_model
+def training_request(
+    run: Run, examples: TableVersion, spec: FeatureSpec | HistorySpec, learning: Learning
+) -> TrainingRequest:
+    """On the pinned examples; how ranks run is train_model's for every task. No checkpoints are asked for."""
+    ranks = run.config.train_model
     return TrainingRequest(
         table=run.store.path(examples.table),
         version=examples.version,
-        spec=_spec(run, train, dense),
-        settings=settings.network.model_dump(),
-        epochs=settings.epochs,
-        batch_rows=settings.batch_rows,
+        spec=spec,
+        settings=learning.network.model_dump(),
+        epochs=learning.epochs,
+        batch_rows=learning.batch_rows,
         learning_rate=scaled_learning_rate(
-            settings.learning_rate, batch_rows=settings.batch_rows, of_batch_rows=settings.learning_rate_batch_rows
+            learning.learning_rate, batch_rows=learning.batch_rows, of_batch_rows=learning.learning_rate_batch_rows
         ),
-        weight_decay=settings.weight_decay,
-        patience=settings.patience,
-        seed=settings.seed,
-        shards=settings.shards,
-        threads_per_rank=settings.threads_per_process,
-        timeout_seconds=settings.timeout.total_seconds(),
-        stall_seconds=settings.stall.total_seconds(),
-        silent_seconds=settings.beat.total_seconds(),
-        checkpoint_steps=settings.checkpoint_steps,
-        warmup_steps=settings.warmup_steps,
-        half_precision=settings.half_precision,
-        gradient_accumulation=settings.gradient_accumulation,
-        skipped_steps=settings.skipped_steps,
+        weight_decay=learning.weight_decay,
+        patience=learning.patience,
+        seed=learning.seed,
+        shards=ranks.shards,
+        threads_per_rank=ranks.threads_per_process,
+        timeout_seconds=learning.timeout.total_seconds(),
+        stall_seconds=ranks.stall.total_seconds(),
+        silent_seconds=ranks.beat.total_seconds(),
+        checkpoint_steps=ranks.checkpoint_steps,
+        warmup_steps=learning.warmup_steps,
+        half_precision=ranks.half_precision,
+        gradient_accumulation=ranks.gradient_accumulation,
+        skipped_steps=ranks.skipped_steps,
     )
 
 
-def _spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
+def launched(run: Run, request: TrainingRequest, *, processes: int) -> Trained:
+    """Trained on so many ranks, where the configuration has them: executors of a cluster, its launcher, or here."""
+    workplace = Path(run.config.models)
+    workplace.mkdir(parents=True, exist_ok=True)
+    return launch(
+        request,
+        processes=processes,
+        spark=None if str(run.spark.sparkContext.master).startswith("local") else run.spark,
+        workplace=workplace,
+        report=run.say,
+        restarts=run.config.train_model.restarts if request.checkpoints else 0,
+        launcher=run.config.train_model.launcher,
+    )
+
+
+def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
+    """That of the profile model, of training rows."""
     return fit_spec(
         train,
         dense_names=dense,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import starmap
 from typing import Any
 
 import numpy as np
 
 from userprofile.feed.plan import RowGroup, plan_pass
-from userprofile.feed.read import FEATURE_KEYS, LABEL_KEYS, batches
+from userprofile.feed.read import Form, batches
 from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
-from userprofile.spec import FeatureSpec
 from userprofile.tables.row_groups import row_groups
+from userprofile.training.request import TrainingRequest
 
 Predictions = dict[str, np.ndarray]
 
@@ -23,22 +23,25 @@ SCALARS = ("purchase_logit", "spend_log1p", "label_purchase", "label_spend")
 
 def predict(
     model: Any,
-    table: str,
-    version: int,
+    request: TrainingRequest,
     split: str,
-    spec: FeatureSpec,
+    form: Form,
     *,
-    batch_rows: int,
+    inputs: Sequence[str],
+    labels: Sequence[str],
     beat: Callable[[int], None] = lambda batches: None,
 ) -> Predictions:
-    """The model's outputs beside the labels, [rows, ...] each, for every row of the split; empty without rows."""
-    groups = list(starmap(RowGroup, row_groups(table, version, partition={"split": split})))
-    plan = plan_pass(groups, shards=1, batch_rows=batch_rows, shuffle=None, buffer_rows=batch_rows)
+    """The model's outputs beside the labels, [rows, ...] each, for every row of the split, in the order of its row
+    groups; empty without rows.
+    """
+    groups = list(starmap(RowGroup, row_groups(request.table, request.version, partition={"split": split})))
+    rows = request.batch_rows
+    plan = plan_pass(groups, shards=1, batch_rows=rows, shuffle=None, buffer_rows=rows)
     parts: list[Predictions] = []
-    for number, batch in enumerate(batches(plan, (0,), spec), start=1):
-        outputs = model.predict_on_batch({key: batch[key] for key in FEATURE_KEYS})
+    for number, batch in enumerate(batches(plan, (0,), form), start=1):
+        outputs = model.predict_on_batch({key: batch[key] for key in inputs})
         real = batch["weight"] > 0
-        columns = {**outputs, **{key: batch[key] for key in LABEL_KEYS}}
+        columns = {**outputs, **{key: batch[key] for key in labels}}
         parts.append({name: np.asarray(values)[real] for name, values in columns.items()})
         beat(number)
     return {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}

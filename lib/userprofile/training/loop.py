@@ -14,7 +14,6 @@ import keras
 
 from userprofile.errors import InterruptedRunError
 from userprofile.feed.plan import Plan, RowGroup
-from userprofile.model.profile_model import build_model
 from userprofile.training.collective import Collective
 from userprofile.training.guards import digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.keeper import Keeper
@@ -24,6 +23,7 @@ from userprofile.training.request import TrainingRequest
 from userprofile.training.rows import BUFFER_ROWS, Rows
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, WholeStep, training_step, validation_step
+from userprofile.training.tasks import task_of
 from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC, Trained
 
 Beat = Callable[[str, int, int], None]
@@ -40,7 +40,7 @@ def train(
     beat: Beat = lambda phase, epoch, steps: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """The weights of the epoch of least validation loss; files on rank 0 only.
+    """The weights of the epoch that is best on validation, as the task judges; files on rank 0 only.
 
     Goes on from the latest checkpoint of the same training, if request.checkpoints holds one. Only rank 0 reports;
     `beat` is called on every rank after every step, with what it does, the epoch, and the steps done. Where `stop` is
@@ -49,13 +49,14 @@ def train(
     longer finite.
     """
     report = report if collective.rank == 0 else lambda line: None
-    rows = Rows(request, collective)
+    task = task_of(request)
+    rows = Rows(request, task.form(), collective)
     run = _Run(request, collective, rows, Keeper(request, collective), report, beat, stop)
     model = initial_model(request, collective)
     optimiser = keras.optimizers.AdamW(warmed_up(request), weight_decay=request.weight_decay)
-    learn = training_step(WholeStep(model, optimiser, collective, **of_step(request)))
-    validate = validation_step(model)
-    train_rows, validation_rows = rows.listed("train"), rows.listed("validation")
+    learn = training_step(WholeStep(task, model, optimiser, collective, **of_step(request)))
+    validate = validation_step(task, model)
+    train_rows, validation_rows = rows.listed(request.learnt), rows.listed(request.validated)
     require_rows(train_rows, request)
     require_same(collective, {"plan": digest(rows.plan(train_rows, epoch=1)), **weights_of(model)})
     state = TrainingState(model, optimiser)
@@ -71,7 +72,7 @@ def train(
             "epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation, "skipped": skipped,
         }  # fmt: skip
         run.report(_in_words(entry, request.epochs))
-        state.best.see(state.epoch, validation)
+        state.best.see(state.epoch, None if validation is None else task.unfit(validation))
         require_same_weights(collective, model, epoch=state.epoch, step=state.step)
         state.closed(entry, ended=run.is_patience_over(state, validation))
         run.keeper.keep(state)
@@ -123,7 +124,7 @@ class _Run:
         over = self.collective.broadcast_object(over)
         if over:
             self.report(
-                f"no better validation loss in {self.request.patience} epochs: the weights of epoch "
+                f"no better on validation in {self.request.patience} epochs: the weights of epoch "
                 f"{state.best.epoch} stay"
             )
         return over
@@ -175,7 +176,7 @@ def initial_model(request: TrainingRequest, collective: Collective) -> keras.Mod
     Raises EnvironmentMismatchError where ranks would not do the same.
     """
     keras.utils.set_random_seed(request.seed + collective.rank)
-    model = build_model(request.spec, settings=request.settings)
+    model = task_of(request).model()
     require_same(collective, of_rank(request, model))
     collective.broadcast(model.weights)
     return model
@@ -203,7 +204,11 @@ def _files(
 
 def _in_words(entry: dict[str, Any], epochs: int) -> str:
     validation = entry["validation"]
-    judged = f"validation {losses_in_words(validation)}" if validation else "no validation rows"
+    judged = "no validation rows"
+    if validation:
+        losses = {head: loss for head, loss in validation.items() if head in entry["train"]}
+        further = "".join(f", {name} {value:.4f}" for name, value in validation.items() if name not in losses)
+        judged = f"validation {losses_in_words(losses)}{further}"
     skipped = f"; skipped for gradients that are no finite numbers: {entry['skipped']:,}" if entry["skipped"] else ""
     learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
     return f"{learnt}; {judged}{skipped}"

@@ -10,21 +10,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from userprofile.errors import UsageError
+from userprofile.feed.histories import HISTORIES, HistorySpec
 from userprofile.feed.plan import rows_of_shard
 from userprofile.spec import FeatureSpec
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """One training on one pinned version of gold.training_examples.
+    """One training on one pinned version of a gold table; which task it is, the spec says.
 
     `table` is a path or URI that every rank can read. `batch_rows` is the global batch, cut into `shards` equal parts.
-    `settings` are those of model.profile_model. Raises UsageError when the batch cannot be cut.
+    `settings` are those of the task's network. Raises UsageError when the batch cannot be cut.
     """
 
     table: str
     version: int
-    spec: FeatureSpec
+    spec: FeatureSpec | HistorySpec
     settings: Mapping[str, Any]
     epochs: int
     batch_rows: int
@@ -35,6 +36,8 @@ class TrainingRequest:
     shards: int
     threads_per_rank: int
     timeout_seconds: float  # of the whole training
+    learnt: str = "train"  # the split that is learnt from
+    validated: str = "validation"  # the split that says when to stop; none where empty
     stall_seconds: float = 300.0  # without a finished step, after which a rank ends itself and thereby all
     checkpoints: str = ""  # a folder or URI that rank 0 can write to and, begun again, read from; none without
     beats: str = ""  # host:port of a launcher that listens
@@ -76,11 +79,15 @@ class TrainingRequest:
         """Raises UsageError when the text is no request."""
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "spec": FeatureSpec.from_json(fields["spec"])})
+            return cls(**{**fields, "spec": _spec(fields["spec"])})
         except (ValueError, KeyError, TypeError) as reason:
             raise UsageError(
                 "this is not a training request", expected="to_json's text", received=str(reason)
             ) from reason
+
+
+def _spec(text: str) -> FeatureSpec | HistorySpec:
+    return HistorySpec.from_json(text) if json.loads(text).get("kind") == HISTORIES else FeatureSpec.from_json(text)
 
 
 def scaled_learning_rate(rate: float, *, batch_rows: int, of_batch_rows: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import starmap
 
 from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
-from userprofile.feed.read import Batch, batches
+from userprofile.feed.read import Batch, Form, batches
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective
 from userprofile.training.request import TrainingRequest
@@ -18,14 +18,14 @@ BUFFER_ROWS = 16_384
 class Rows:
     """Of the shards that are this rank's."""
 
-    def __init__(self, request: TrainingRequest, collective: Collective) -> None:
-        self._request, self._collective = request, collective
+    def __init__(self, request: TrainingRequest, form: Form, collective: Collective) -> None:
+        self._request, self._form, self._collective = request, form, collective
         self._shards = shards_of_rank(request.shards, rank=collective.rank, size=collective.size)
 
     def listed(self, split: str) -> list[RowGroup]:
         """As rank 0 sees them, so that no rank plans with another list."""
         found: list[tuple[str, int, int]] = []
-        if self._collective.rank == 0:
+        if self._collective.rank == 0 and split:
             found = row_groups(self._request.table, self._request.version, partition={"split": split})
         return list(starmap(RowGroup, self._collective.broadcast_object(found)))
 
@@ -41,4 +41,4 @@ class Rows:
 
     def fed(self, plan: Plan, *, done: int = 0) -> Iterator[Batch]:
         """The batches of the plan's steps but the first `done`."""
-        return batches(plan, self._shards, self._request.spec, done=done)
+        return batches(plan, self._shards, self._form, done=done)

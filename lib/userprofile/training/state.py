@@ -49,7 +49,7 @@ class TrainingState:
             "step": self.step,
             "sums": self.sums.read(),
             "history": list(self.history),
-            "best": [self.best.epoch, self.best.loss],
+            "best": [self.best.epoch, self.best.unfit],
             "ended": self.ended,
         }
         return Checkpoint(identity, self.steps, arrays, notes)
@@ -62,22 +62,22 @@ class TrainingState:
             variable.assign(value)
         self.epoch, self.step, self.steps = notes["epoch"], notes["step"], checkpoint.steps
         self.sums, self.history, self.ended = Sums(notes["sums"]), list(notes["history"]), notes["ended"]
-        self.best.epoch, self.best.loss = notes["best"]
+        self.best.epoch, self.best.unfit = notes["best"]
         self.best.weights = _of("best", checkpoint) or None
 
 
 class Best:
-    """The weights of the epoch of least validation loss."""
+    """The weights of the epoch that is best on validation."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self.epoch, self.loss = 0, math.inf
+        self.epoch, self.unfit = 0, math.inf
         self.weights: list[np.ndarray] | None = None
 
-    def see(self, epoch: int, validation: Losses | None) -> None:
+    def see(self, epoch: int, unfit: float | None) -> None:
         """Keep the present weights if they are better than any before."""
-        if validation is not None and (loss := sum(validation.values())) < self.loss:
-            self.epoch, self.loss, self.weights = epoch, loss, self.model.get_weights()
+        if unfit is not None and unfit < self.unfit:
+            self.epoch, self.unfit, self.weights = epoch, unfit, self.model.get_weights()
 
     def restore(self) -> None:
         """Put them into the model, where any were seen."""

@@ -8,10 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from userprofile.feed.read import FEATURE_KEYS
-from userprofile.model.losses import weighted_losses
 from userprofile.training.collective import Collective
 from userprofile.training.progress import SKIPPED, WEIGHT
+from userprofile.training.tasks import Task
 
 # Of the mean loss over the global batch. Beyond it a step keeps its direction and loses length (Pascanu et al. 2013).
 LARGEST_GRADIENT_NORM = 1.0
@@ -36,6 +35,7 @@ class WholeStep:
 
     def __init__(
         self,
+        task: Task,
         model: keras.Model,
         optimiser: keras.optimizers.Optimizer,
         collective: Collective,
@@ -43,7 +43,8 @@ class WholeStep:
         parts: int = 1,
         half_of_rows: int = 0,
     ) -> None:
-        self._model, self._optimiser, self._collective, self._parts = model, optimiser, collective, parts
+        self._task, self._model, self._parts = task, model, parts
+        self._optimiser, self._collective = optimiser, collective
         self._half_of_rows = half_of_rows
         optimiser.build(model.trainable_variables)
         self._weights = [variable.value for variable in model.trainable_variables]
@@ -81,7 +82,8 @@ class WholeStep:
 
     def apply(self, sums: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """Change the weights."""
-        clipped, norm = tf.clip_by_global_norm([one / sums[WEIGHT] for one in gradients], LARGEST_GRADIENT_NORM)
+        mean = [tf.math.divide_no_nan(one, sums[WEIGHT]) for one in gradients]
+        clipped, norm = tf.clip_by_global_norm(mean, LARGEST_GRADIENT_NORM)
         is_finite = tf.math.is_finite(norm)
 
         def applied() -> tf.Tensor:
@@ -94,11 +96,11 @@ class WholeStep:
 
     def _of_part(self, part: Batch) -> Added:
         with tf.GradientTape() as tape:
-            losses = weighted_losses(self._model({key: part[key] for key in FEATURE_KEYS}, training=True), part)
-            total = tf.add_n(list(losses.values()))
+            sums = self._task.sums(self._model, part, training=True)
+            total = tf.add_n([loss for head, loss in sums.items() if head != WEIGHT])
         found = tape.gradient(total, self._weights, unconnected_gradients="zero")
         # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
-        return {WEIGHT: tf.reduce_sum(part[WEIGHT]), **losses}, [tf.convert_to_tensor(one) for one in found]
+        return sums, [tf.convert_to_tensor(one) for one in found]
 
 
 def training_step(whole: WholeStep) -> Step:
@@ -111,13 +113,12 @@ def training_step(whole: WholeStep) -> Step:
     return step
 
 
-def validation_step(model: keras.Model) -> Step:
+def validation_step(task: Task, model: keras.Model) -> Step:
     """Gives sums over this rank's rows; changes no weight, drops nothing out."""
 
     @tf.function(reduce_retracing=True)
     def step(batch: Batch) -> dict[str, tf.Tensor]:
-        losses = weighted_losses(model({key: batch[key] for key in FEATURE_KEYS}, training=False), batch)
-        return {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **losses}
+        return task.sums(model, batch, training=False)
 
     return step
 

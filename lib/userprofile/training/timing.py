@@ -18,6 +18,7 @@ from userprofile.training.loop import Beat, initial_model, of_step
 from userprofile.training.request import TrainingRequest
 from userprofile.training.rows import Rows
 from userprofile.training.step import WholeStep, training_step
+from userprofile.training.tasks import task_of
 from userprofile.training.trained import TIMINGS
 
 # Until then functions are compiled and connections made.
@@ -51,9 +52,10 @@ def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> di
     """
     model = initial_model(request, collective)
     optimiser = keras.optimizers.AdamW(request.learning_rate)
-    whole_step = WholeStep(model, optimiser, collective, **of_step(request))
+    task = task_of(request)
+    whole_step = WholeStep(task, model, optimiser, collective, **of_step(request))
     step, apart = training_step(whole_step), _Apart(whole_step, collective)
-    fed = _endless(Rows(request, collective), request)
+    fed = _endless(Rows(request, task.form(), collective), request)
     for number, batch in enumerate(islice(fed, WARM_STEPS)):
         _done(step(batch))
         apart.step(batch)
@@ -73,7 +75,7 @@ def timed(request: TrainingRequest, collective: Collective, *, beat: Beat) -> di
 
 
 def _endless(rows: Rows, request: TrainingRequest) -> Iterator[Batch]:
-    found = rows.listed("train")
+    found = rows.listed(request.learnt)
     require_rows(found, request)
     for epoch in count(1):
         yield from rows.fed(rows.plan(found, epoch=epoch))

@@ -15,22 +15,18 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from userprofile.errors import ExitCode, UserprofileError
 from userprofile.training.beats import Beating
 from userprofile.training.collective import of_environment
 from userprofile.training.request import TrainingRequest
-from userprofile.training.trained import METRICS, NETWORK, Trained
+from userprofile.training.trained import NETWORK, Trained
 
 FAILURE = "userprofile-failure "
 
 # Horovod raises where another rank has gone; what happened is for that rank to say.
 OTHER_RANK_LOST = "userprofile-other-rank-lost"
-
-EVALUATED_SPLITS = ("validation", "test")
 
 # Until then libraries load, all ranks arrive and the network is compiled.
 FIRST_STEP_SECONDS = 180.0
@@ -173,30 +169,17 @@ def _use_machine(threads: int, local_rank: int) -> None:
 
 
 def _evaluation(trained: Trained, request: TrainingRequest, place: _Place) -> dict[str, bytes]:
-    """metrics.json, and the predictions that calibration needs, of the network as it was saved."""
+    """The task's, of the network as it was saved."""
     import keras
 
-    from userprofile.training.evaluate import metrics, packed, predict
+    from userprofile.training.tasks import task_of
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / NETWORK
         path.write_bytes(trained.files[NETWORK])
         model = keras.saving.load_model(path)
-    files: dict[str, bytes] = {}
-    measures: dict[str, Any] = {}
-    for split in EVALUATED_SPLITS:
-        predictions = predict(
-            model,
-            request.table,
-            request.version,
-            split,
-            request.spec,
-            batch_rows=request.batch_rows,
-            beat=partial(place.at, f"judging on {split}", len(trained.history)),
-        )
-        measures[split] = metrics(predictions)
-        files[f"predictions_{split}.npz"] = packed(predictions)
-    return {METRICS: json.dumps(measures, indent=1).encode(), **files}
+    epochs = len(trained.history)
+    return task_of(request).judged(model, request, lambda split, done: place.at(f"judging on {split}", epochs, done))
 
 
 def _told(error: BaseException) -> int:

@@ -1,0 +1,92 @@
+"""Rows of gold.training_examples, or of features joined with sequences, as the arrays that the profile model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from userprofile.feed.lists import last_events, lengths, list_array, padded_events
+from userprofile.feed.read import Batch, require_columns
+from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec, dense_values, vocabulary_index
+
+SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
+FEATURE_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
+LABEL_KEYS = ("label_purchase", "label_spend", "label_next_categories")
+
+
+@dataclass(frozen=True)
+class ExampleForm:
+    """As feed.read.Form, of features and labels."""
+
+    spec: FeatureSpec
+
+    def schema(self) -> pa.Schema:
+        of_lists = {"sequence_age_days": pa.float32()}
+        lists = {name: pa.list_(of_lists.get(name, pa.int32())) for name in (*SEQUENCES, self.spec.category_column)}
+        labels = {"label_purchase": pa.int8(), "label_spend": pa.int64(), "label_next_categories": pa.list_(pa.int32())}
+        return pa.schema({**dict.fromkeys(self.spec.dense_names, pa.float64()), **lists, **labels})
+
+    def batch(self, table: pa.Table) -> Batch:
+        return to_batch(table, self.spec)
+
+
+def feature_columns(spec: FeatureSpec) -> list[str]:
+    """The columns of gold.training_examples, or of features joined with sequences, that `spec` reads."""
+    return [*spec.dense_names, "sequence_action", "sequence_item", spec.category_column, "sequence_age_days"]
+
+
+def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
+    """The rows of `table` as arrays, in their order; labels where the table has label_purchase.
+
+    dense float32 [rows, D], raw, NaN for null; sequence_action (code + 1), sequence_item and sequence_category
+    (vocabulary indices) int32 and sequence_age_days float32, all [rows, T]: the last T events, oldest first, padded
+    with 0 at the end; label_purchase and label_spend (minor units) float32 [rows]; label_next_categories float32
+    [rows, C] multi-hot; weight float32 [rows], all 1. A null list is an empty one.
+    Raises DataGateError for a missing column.
+    """
+    labels = LABEL_KEYS if LABEL_KEYS[0] in table.column_names else ()
+    require_columns(table.column_names, [*feature_columns(spec), *labels])
+    weight = np.ones(table.num_rows, np.float32)
+    return {**_features(table, spec), **(_labels(table, spec) if labels else {}), "weight": weight}
+
+
+def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
+    lists = {name: list_array(table[name]) for name in (*SEQUENCES, spec.category_column)}
+    of_actions = lists["sequence_action"]
+    present, places = last_events(of_actions, spec.sequence_length)
+
+    def events(column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        if of_actions.null_count or lists[column].null_count or not lists[column].offsets.equals(of_actions.offsets):
+            return padded_events(lists[column], *last_events(lists[column], spec.sequence_length), dtype, meaning)
+        return padded_events(lists[column], present, places, dtype, meaning)
+
+    dense = np.empty((table.num_rows, len(spec.dense_names)), np.float32)
+    for place, name in enumerate(spec.dense_names):
+        dense[:, place] = dense_values(table[name])
+    category = partial(vocabulary_index, vocabulary=spec.category_vocabulary)
+    return {
+        "dense": dense,
+        "sequence_action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
+        "sequence_item": events("sequence_item", np.int32, partial(vocabulary_index, vocabulary=spec.item_vocabulary)),
+        "sequence_category": events(spec.category_column, np.int32, category),
+        "sequence_age_days": events("sequence_age_days", np.float32, lambda days: days),
+    }
+
+
+def _labels(table: pa.Table, spec: FeatureSpec) -> Batch:
+    bought = list_array(table["label_next_categories"])
+    counts = lengths(bought)
+    _, places = last_events(bought, int(counts.max(initial=0)))
+    row = np.repeat(np.arange(table.num_rows), counts)
+    category = vocabulary_index(bought.values.to_numpy()[places], spec.label_categories) - FIRST_KNOWN_INDEX
+    multi_hot = np.zeros((table.num_rows, len(spec.label_categories)), np.float32)
+    multi_hot[row[category >= 0], category[category >= 0]] = 1
+    return {
+        "label_purchase": table["label_purchase"].to_numpy().astype(np.float32),
+        "label_spend": table["label_spend"].to_numpy().astype(np.float32),
+        "label_next_categories": multi_hot,
+    }

@@ -1,0 +1,130 @@
+"""Rows of gold.history_examples as the arrays that a next-item network takes, and what its numbers mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from userprofile.columns import CATEGORY_LEVELS
+from userprofile.errors import DataGateError, UsageError
+from userprofile.feed.lists import last_events, list_array, padded_events
+from userprofile.feed.read import Batch, require_columns
+from userprofile.spec import vocabulary_index
+
+FORMAT_VERSION = 1
+HISTORIES = "histories"
+CONTENTS = (*(f"category_{level}" for level in CATEGORY_LEVELS), "brand")
+HISTORY_KEYS = ("item", "action", "gap_days")
+
+_SEQUENCES = ("sequence_item", "sequence_action", "sequence_gap_days")
+_TARGETS = "label_targets"
+
+
+@dataclass(frozen=True)
+class HistorySpec:
+    """Order and meaning of a next-item network's inputs.
+
+    The vocabulary holds codes of silver.codes, most frequent first: index i + 2 is vocabulary[i], 1 any other, 0 none.
+    `contents` are pairs (item index, content number) of all that is known of the items, contents numbered from 0 to
+    `content_count`.
+    """
+
+    sequence_length: int
+    vocabulary: tuple[int, ...]
+    contents: tuple[tuple[int, int], ...] = ()
+    content_count: int = 0
+
+    def to_json(self) -> str:
+        """Keys sorted: the same spec is the same text."""
+        return json.dumps({"format_version": FORMAT_VERSION, "kind": HISTORIES, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> HistorySpec:
+        """Raises UsageError when the text is no such spec."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            if (fields.pop("format_version"), fields.pop("kind")) != (FORMAT_VERSION, HISTORIES):
+                raise KeyError("format_version, kind")
+            fields["contents"] = [tuple(pair) for pair in fields["contents"]]
+            values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+            return cls(**values)
+        except (ValueError, KeyError, TypeError, AttributeError) as reason:
+            raise UsageError(
+                "this is not a spec of histories", expected="to_json's text", received=str(reason)
+            ) from None
+
+
+def fit_history_spec(
+    train: pa.Table, *, sequence_length: int, vocabulary_size: int, contents: Sequence[tuple[int, str, int]] = ()
+) -> HistorySpec:
+    """The spec of rows of gold.history_examples; only rows of split train may be given.
+
+    `contents` are (item code, kind, value code) of silver. Raises DataGateError where no event has an item.
+    """
+    require_columns(train.column_names, ["sequence_item"])
+    codes, counts = np.unique(pc.list_flatten(train["sequence_item"]).to_numpy(), return_counts=True)
+    codes, counts = codes[codes != 0], counts[codes != 0]
+    if not codes.size:
+        raise DataGateError("no event of the training histories has an item", fix="map item_id, or train another task")
+    order = np.lexsort((codes, -counts))[:vocabulary_size]
+    vocabulary = tuple(int(code) for code in codes[order])
+    number = {content: place for place, content in enumerate(sorted({(kind, value) for _, kind, value in contents}))}
+    items = vocabulary_index(np.array([item for item, *_ in contents], np.int64), vocabulary)
+    pairs = {(int(item), number[kind, value]) for item, (_, kind, value) in zip(items, contents, strict=True)}
+    return HistorySpec(
+        sequence_length=sequence_length,
+        vocabulary=vocabulary,
+        contents=tuple(sorted(pair for pair in pairs if pair[0] > 1)),
+        content_count=len(number),
+    )
+
+
+@dataclass(frozen=True)
+class HistoryForm:
+    """As feed.read.Form: every event but the last is read, and the last `label_targets` events are to be predicted.
+
+    item (vocabulary index), action (code + 1) int32 and gap_days float32, all [rows, T]: up to T events, oldest first,
+    padded with 0 at the end; target int32 [rows, T], the index of the event after each, 0 where that is not to be
+    predicted or unknown; weight float32 [rows].
+    """
+
+    spec: HistorySpec
+
+    def schema(self) -> pa.Schema:
+        return pa.schema(
+            {
+                "sequence_item": pa.list_(pa.int32()),
+                "sequence_action": pa.list_(pa.int8()),
+                "sequence_gap_days": pa.list_(pa.float32()),
+                _TARGETS: pa.int32(),
+            }
+        )
+
+    def batch(self, table: pa.Table) -> Batch:
+        require_columns(table.column_names, self.schema().names)
+        lists = {name: list_array(table[name]) for name in _SEQUENCES}
+        length = self.spec.sequence_length + 1
+        index = partial(vocabulary_index, vocabulary=self.spec.vocabulary)
+
+        def events(column: str, dtype: type, meaning: Any) -> np.ndarray:
+            return padded_events(lists[column], *last_events(lists[column], length), dtype, meaning)
+
+        item = events("sequence_item", np.int32, index)
+        present, _ = last_events(lists["sequence_item"], length)
+        reads = present[:, 1:]  # an event after it is there
+        following = present.sum(axis=1, keepdims=True) - 1 - np.arange(length - 1)  # the event's own is 1 from the end
+        wanted = reads & (following <= table[_TARGETS].to_numpy()[:, None])
+        return {
+            "item": item[:, :-1] * reads,
+            "action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1)[:, :-1] * reads,
+            "gap_days": events("sequence_gap_days", np.float32, lambda days: days)[:, :-1] * reads,
+            "target": np.where(wanted & (item[:, 1:] > 1), item[:, 1:], 0),
+            "weight": np.ones(table.num_rows, np.float32),
+        }

@@ -1,0 +1,114 @@
+"""The same loop trains next items: ranks and shards change nothing, and what is left judges every history."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from userprofile.errors import DataGateError
+from userprofile.feed.histories import HistorySpec, fit_history_spec
+from userprofile.training.collective import alone
+from userprofile.training.loop import train
+from userprofile.training.request import TrainingRequest
+from userprofile.training.tasks import NextItem, Profile, task_of
+from userprofile.training.trained import ITEMS, NETWORK, PREDICTIONS
+
+CIRCLE = 6
+SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0}
+
+
+def histories(rows: int, split: str, *, seed: int, targets: int) -> pa.Table:
+    """Users who go through items in a circle, from anywhere."""
+    chance = np.random.default_rng(seed)
+    items = [
+        [int(i) for i in (chance.integers(CIRCLE) + np.arange(chance.integers(2, 9))) % CIRCLE + 1] for _ in range(rows)
+    ]
+    return pa.table(
+        {
+            "split": [split] * rows,
+            "sequence_item": pa.array(items, pa.list_(pa.int32())),
+            "sequence_action": pa.array([[1] * len(one) for one in items], pa.list_(pa.int8())),
+            "sequence_gap_days": pa.array([[1.0] * len(one) for one in items], pa.list_(pa.float32())),
+            "label_targets": pa.array([min(targets, len(one) - 1) for one in items], pa.int32()),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def of_histories(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, HistorySpec]:
+    path = str(tmp_path_factory.mktemp("gold") / "history_examples")
+    train = histories(120, "train", seed=1, targets=99)
+    parts = [train, histories(40, "validation", seed=2, targets=1), histories(30, "test", seed=3, targets=1)]
+    write_deltalake(path, pa.concat_tables(parts), partition_by=["split"])
+    return path, fit_history_spec(train, sequence_length=5, vocabulary_size=100)
+
+
+@pytest.fixture
+def next_items(
+    request_for: Callable[..., TrainingRequest], of_histories: tuple[str, HistorySpec]
+) -> Callable[..., Any]:
+    table, spec = of_histories
+
+    def asked(**changes: Any) -> TrainingRequest:
+        usual = {
+            "table": table,
+            "spec": spec,
+            "settings": SETTINGS,
+            "epochs": 25,
+            "batch_rows": 40,
+            "learning_rate": 0.02,
+        }
+        return request_for(**{**usual, **changes})
+
+    return asked
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def test_the_spec_says_which_task_it_is(next_items, request_for) -> None:
+    assert isinstance(task_of(next_items()), NextItem)
+    assert isinstance(task_of(request_for()), Profile)
+    assert TrainingRequest.from_json(next_items().to_json()) == next_items()
+
+
+def test_next_items_are_learnt_and_judged_as_saved(next_items, tmp_path: Path) -> None:
+    request = next_items()
+    trained = train(request, alone(), report=quiet)
+    losses = [entry["validation"]["next_item"] for entry in trained.history]
+    assert losses[0] < np.log(CIRCLE) + 0.3
+    assert max(entry["validation"]["ndcg@10"] for entry in trained.history) > 0.99
+    (tmp_path / NETWORK).write_bytes(trained.files[NETWORK])
+    told: list[tuple[str, int]] = []
+    model = keras.saving.load_model(tmp_path / NETWORK)
+    files = task_of(request).judged(model, request, lambda split, done: told.append((split, done)))
+    scoring, states = (np.load(io.BytesIO(files[name])) for name in (ITEMS, PREDICTIONS.format("test")))
+    assert {split for split, _ in told} == {"validation", "test"}
+    best = (states["state"] @ scoring["vectors"].T + scoring["bias"]).argmax(axis=1)
+    asked = histories(30, "test", seed=3, targets=1)["sequence_item"].to_pylist()
+    assert [request.spec.vocabulary[item] for item in best] == [history[-1] for history in asked]
+
+
+def test_shards_change_nothing(next_items) -> None:
+    weights = []
+    for shards in (1, 4):
+        trained = train(next_items(shards=shards, epochs=2), alone(), report=quiet)
+        weights.append(trained.history[-1]["validation"]["next_item"])
+    assert np.isfinite(weights).all()
+
+
+def test_parts_that_are_asked_for_are_learnt_from(next_items) -> None:
+    trained = train(next_items(learnt="test", validated="", epochs=2), alone(), report=quiet)
+    assert [entry["validation"] for entry in trained.history] == [None, None]
+    with pytest.raises(DataGateError, match="nothing to learn from"):
+        train(replace(next_items(), learnt="holdout"), alone(), report=quiet)
