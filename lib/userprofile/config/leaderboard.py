@@ -31,6 +31,7 @@ class LeaveOneOutBoard(Board):
     """The last item of every user is predicted from those before."""
 
     protocol: Literal["leave_one_out"]
+    seeds: Annotated[int, Field(ge=1)] = 1  # trainings, one after the other
 
 
 class TemporalBoard(Board):

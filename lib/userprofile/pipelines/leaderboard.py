@@ -15,15 +15,19 @@ from userprofile.config.leaderboard import Board
 from userprofile.errors import UsageError
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.steps import Outcome, Run, Step
 
 Rows = dict[str, dict[str, Any]]
 
-PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {"temporal": outcome_leaderboard}
+PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {
+    "leave_one_out": next_item_leaderboard,
+    "temporal": outcome_leaderboard,
+}
 STEP = "leaderboard"
-SECTIONS = ["source", "refine_events", "build_features"]
+SECTIONS = ["source", "refine_events", "build_features", "train_model", "pretrain_model"]
 
 
 def leaderboard(run: Run) -> Step:
@@ -44,13 +48,6 @@ def leaderboard(run: Run) -> Step:
 def _followed(board: Board | None) -> Board:
     if board is None:
         raise UsageError("no protocol is named", expected="a leaderboard", fix="DATA=<name in conf/leaderboard>")
-    if board.protocol not in PROTOCOLS:
-        raise UsageError(
-            f"protocol {board.protocol} cannot be followed yet",
-            expected=f"a leaderboard of protocol {', '.join(PROTOCOLS)}",
-            received=board.about,
-            fix="name another one by DATA",
-        )
     return board
 
 

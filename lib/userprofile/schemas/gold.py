@@ -40,6 +40,18 @@ class UserSequences(PerUser):
     sequence_age_days = codes(dy.Float32)  # days from the event to the as-of instant, > 0
 
 
+class HistoryExamples(dy.Schema):
+    """gold.history_examples: the first events of a user's history, oldest first, the last of them to be predicted."""
+
+    user_id = dy.String(primary_key=True)
+    split = dy.String(primary_key=True)  # train, refit, validation or test: labels/next_event.py
+    sequence_item = codes()
+    sequence_action = codes(dy.Int8)
+    sequence_gap_days = codes(dy.Float32)
+    label_targets = dy.Int32(nullable=False, min=1)  # so many last events are to be predicted, each from those before
+    label_is_same_day = dy.Bool(nullable=False)  # of the last two events, by the calendar of the source
+
+
 class Labels(PerUser):
     """What a user did in [as_of + gap, as_of + gap + horizon); only where that window is complete in the log."""
 

@@ -1,0 +1,79 @@
+"""The job on a small log whose users go through items in a circle: what comes next is foreseen, and only then."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from userprofile.pipelines.leaderboard import leaderboard
+
+ITEMS, USERS = 12, 60
+BOARD = """
+about: A circle of items
+source: {source}
+protocol: leave_one_out
+published:
+  - {{model: chance, measures: {{hr@10: 0.8, ndcg@10: 0.4}}, from: arithmetic}}
+"""
+SMALL = (
+    "train_model.processes=1",
+    "train_model.shards=1",
+    "pretrain_model.epochs=4",
+    "pretrain_model.batch_rows=20",
+    "pretrain_model.learning_rate=0.02",
+    "pretrain_model.network.width=8",
+    "pretrain_model.network.layers=1",
+    "pretrain_model.network.dropout=0",
+)
+
+
+def circles() -> str:
+    chance = random.Random(1)
+    lines = ["who,what,did,at,cost"]
+    for user in range(USERS):
+        start = chance.randrange(ITEMS)
+        for day in range(chance.randint(4, 7)):
+            lines.append(f"user{user},item{(start + day) % ITEMS},purchase,2024-01-{day + 1:02} 10:00,")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+def test_our_row_stands_beside_the_ladder_and_what_is_published(job, log, mapping, tmp_path: Path) -> None:
+    board = tmp_path / "circle.yaml"
+    board.write_text(BOARD.format(source=mapping))
+    ended = job(
+        "leaderboard",
+        leaderboard,
+        "--source",
+        mapping,
+        "--data",
+        str(board),
+        "--input",
+        log(circles()),
+        "--set",
+        *SMALL,
+    )
+    assert ended.code == 0, ended.errors
+    rows = ended.result["metrics"]["leaderboard"]["rows"]
+    assert next(iter(rows)) == "profile"
+    assert set(rows) == {
+        "profile", "mixture", "network", "popularity", "last_seen", "markov", "sequential_rules", "item_cosine",
+    }  # fmt: skip
+    assert rows["markov"]["hr@10"] == rows["markov"]["ndcg@10"] == 1
+    assert rows["profile"]["ndcg@10"] > 0.9
+    assert rows["last_seen"]["ndcg@10"] < 0.5
+    assert rows["profile"]["hr@10_other_day"] == rows["profile"]["hr@10"]
+    assert rows["profile"]["hr@10_same_day"] is None
+    assert "chance" in ended.printed
+    assert "arithmetic" in ended.printed
+
+
+def test_users_of_too_few_events_are_told(job, log, header, mapping, tmp_path: Path) -> None:
+    board = tmp_path / "circle.yaml"
+    board.write_text(BOARD.format(source=mapping))
+    two = log(header + "".join(f"user,item{day},view,2024-01-0{day} 10:00,\n" for day in (1, 2)))
+    ended = job("leaderboard", leaderboard, "--source", mapping, "--data", str(board), "--input", two, "--set", *SMALL)
+    assert ended.code == 3
+    assert "no history has a part to validation on" in ended.errors
