@@ -54,6 +54,10 @@ SMALL_FORMS = {
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make report_scaling": f'make report_scaling {SHOP} SET="{SMALL_SETTINGS} report_scaling.steps=5"',
     "make leaderboard DATA=online_retail": f"make leaderboard PROTOCOL=temporal {SHOP}",
+    "make leaderboard DATA=beauty": (
+        f'make leaderboard PROTOCOL=leave-one-out {SHOP} SET="{SMALL_SETTINGS} train_model.processes=1'
+        ' pretrain_model.epochs=1 pretrain_model.network.width=8"'
+    ),
     "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
         f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"
     ),
