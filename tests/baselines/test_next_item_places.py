@@ -64,7 +64,7 @@ def ndcg_by_hand(scores: np.ndarray, weights: np.ndarray) -> float:
     return float(np.mean(gains))
 
 
-def test_weights_of_the_best_order_leave_no_better_one_near(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_the_best_order_leave_no_better_one_near() -> None:
     chance = np.random.default_rng(4)
     scores = chance.exponential(size=(80, 30, 3))
     scores[:, 0] += [1.0, 0.5, 0.0]  # the first tells most, the last nothing
@@ -111,10 +111,10 @@ def test_distributions_leave_out_what_was_had_where_only_new_items_count(only_ne
     for row, had in enumerate(LOG):
         scores = np.exp(states.states[row] @ states.vectors.T + states.bias)
         kept = np.array([not (only_new and item in had) for item in range(ITEMS)])
-        np.testing.assert_allclose(models["network"][row], scores * kept / (scores * kept).sum(), atol=1e-6)
+        np.testing.assert_allclose(models["network"][row], scores * kept / (scores * kept).sum(), atol=1e-5)
         for shares in models.values():
             assert not shares[row][~kept].any()
-            assert shares[row].sum() == pytest.approx(1, abs=1e-5) or not shares[row].any()
+            assert shares[row].sum() == pytest.approx(1)
 
 
 def test_a_temperature_undoes_a_scale() -> None:
@@ -144,10 +144,28 @@ def test_users_at_a_time_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert places["mixture"][2] == ITEMS
 
 
-def test_behind_a_rule_stands_popularity() -> None:
-    """Markov knows nothing of what follows item 2 for the fifth user; the most popular item that is new comes first."""
-    shares = forecast(only_new=True).popularity.shares
-    popular = int(np.argsort(-shares, kind="stable")[0])
-    target = np.full(len(LOG), popular)
-    places = forecast(only_new=True).places(target, np.array([1.0, 0, 0, 0, 0, 0]))
-    assert places["markov"][4] == 0
+def test_behind_a_rule_stands_popularity_but_no_item_that_was_had() -> None:
+    """To a Markov chain items 2, 4 and 5 are the same after the last one; 0 and 1, the most popular, were had."""
+    log = [[0, 1] * 4] * 10 + [[2, 3]] * 2 + [[4, 5]]
+    train, asked = histories(log), histories([[0, 1, 5]])
+    network = NetworkStates(np.zeros((1, 1)), np.zeros((ITEMS, 1)), np.zeros(ITEMS))
+    rules = {name: RULES[name].fit(train, ITEMS) for name in ("markov", "last_seen")}
+    places = Forecast(rules, Popularity.fit(train, ITEMS), network, asked, True).places(
+        np.array([2]), np.array([1.0, 0, 0])
+    )
+    assert {name: place.tolist() for name, place in places.items()} == {
+        "mixture": [1], "markov": [1], "last_seen": [1], "network": [1],
+    }  # fmt: skip
+
+
+def test_popularity_orders_equal_followers_of_a_great_catalogue() -> None:
+    """Item 0 was followed once by each of a thousand others, which were seen more or less often elsewhere."""
+    items, chance = 1001, np.random.default_rng(3)
+    log = [[0, item] for item in range(1, items)] + [[item] for item in chance.integers(1, items, 20_000)]
+    train, asked = histories(log), histories([[0]])
+    popularity = Popularity.fit(train, items)
+    network = NetworkStates(np.zeros((1, 1)), np.zeros((items, 1)), np.zeros(items))
+    of_markov = Forecast({"markov": RULES["markov"].fit(train, items)}, popularity, network, asked, only_new=True)
+    target = int(np.argsort(-popularity.shares[1:], kind="stable")[500]) + 1
+    higher = int((popularity.shares[1:] >= popularity.shares[target]).sum()) - 1
+    assert of_markov.places(np.array([target]), np.array([1.0, 0.0]))["markov"].tolist() == [higher]

@@ -154,9 +154,15 @@ def test_entries_of_a_json_object_are_rows(taken_in):
     assert found["b.json.gz"] == [(1, '{"key":"7"}')]
 
 
-def test_a_file_that_is_no_json_object_is_one_malformed_row(taken_in):
-    found = taken_in({"a.json": b'{"b": [1, 2]'}, Form("json_entries"))
-    assert [(place, json.loads(raw)) for place, raw in found["a.json"]] == [(1, {MALFORMED: '{"b": [1, 2]'})]
+@pytest.mark.parametrize("text", ['{"b": [1, 2]', '{"a": 1}\n{"b": 2}', "[1]", "no json"])
+def test_a_file_that_is_not_one_json_object_is_one_malformed_row(taken_in, text):
+    found = taken_in({"a.json": text.encode()}, Form("json_entries"))
+    assert [(place, json.loads(raw)) for place, raw in found["a.json"]] == [(1, {MALFORMED: text})]
+
+
+def test_entries_are_in_the_encoding_of_the_mapping(taken_in):
+    found = taken_in({"a.json": '{"é": "ü"}'.encode("latin-1")}, Form("json_entries", encoding="latin-1"))
+    assert [json.loads(raw) for _, raw in found["a.json"]] == [{"key": "é", "value": "ü"}]
 
 
 def test_json_lines_are_kept_as_they_are(taken_in):

@@ -36,6 +36,8 @@ def circles() -> str:
         start = chance.randrange(ITEMS)
         for day in range(chance.randint(4, 7)):
             lines.append(f"user{user},item{(start + day) % ITEMS},purchase,2024-01-{day + 1:02} 10:00,")
+    lines += [f"again,item{item},purchase,2024-01-{day:02} 10:00," for day, item in enumerate((1, 2, 3, 1), start=1)]
+    lines += [f"user{user},,search,2024-01-28 10:00," for user in range(5)]  # of no item: not to be foreseen
     return "\n".join(lines) + "\n"
 
 
@@ -59,11 +61,13 @@ def test_our_row_stands_beside_the_ladder_and_what_is_published(job, log, mappin
     rows = ended.result["metrics"]["leaderboard"]["rows"]
     assert next(iter(rows)) == "profile"
     assert set(rows) == {
-        "profile", "mixture", "network", "popularity", "last_seen", "markov", "sequential_rules", "item_cosine",
+        "profile", "mixture", "network", "popularity", "markov", "sequential_rules", "item_cosine",
     }  # fmt: skip
     assert rows["markov"]["hr@10"] == rows["markov"]["ndcg@10"] == 1
     assert rows["profile"]["ndcg@10"] > 0.9
-    assert rows["last_seen"]["ndcg@10"] < 0.5
+    assert rows["popularity"]["ndcg@10"] < rows["profile"]["ndcg@10"]
+    assert (rows["profile"]["users"], rows["profile"]["users_left_out"]) == (USERS, 1)  # who had the last item before
+    assert not list((tmp_path / "warehouse/my_shop/checkpoints").glob("*/*"))
     assert rows["profile"]["hr@10_other_day"] == rows["profile"]["hr@10"]
     assert rows["profile"]["hr@10_same_day"] is None
     assert "chance" in ended.printed
@@ -77,3 +81,13 @@ def test_users_of_too_few_events_are_told(job, log, header, mapping, tmp_path: P
     ended = job("leaderboard", leaderboard, "--source", mapping, "--data", str(board), "--input", two, "--set", *SMALL)
     assert ended.code == 3
     assert "no history has a part to validation on" in ended.errors
+
+
+def test_a_batch_beyond_memory_is_refused_before_work(job, log, mapping, tmp_path: Path) -> None:
+    board = tmp_path / "circle.yaml"
+    board.write_text(BOARD.format(source=mapping))
+    large = ["pretrain_model.batch_rows=2000000", "pretrain_model.sequence_length=50"]
+    asked = ("--source", mapping, "--data", str(board), "--input", log(circles()), "--set", *SMALL, *large)
+    ended = job("leaderboard", leaderboard, *asked)
+    assert ended.code == 2
+    assert "fix: lower pretrain_model.batch_rows" in ended.errors

@@ -17,6 +17,7 @@ from deltalake import write_deltalake
 from userprofile.errors import DataGateError
 from userprofile.feed.histories import HistorySpec, fit_history_spec
 from userprofile.training.collective import alone
+from userprofile.training.launch import launch
 from userprofile.training.loop import train
 from userprofile.training.request import TrainingRequest
 from userprofile.training.tasks import NextItem, Profile, task_of
@@ -99,12 +100,26 @@ def test_next_items_are_learnt_and_judged_as_saved(next_items, tmp_path: Path) -
     assert [request.spec.vocabulary[item] for item in best] == [history[-1] for history in asked]
 
 
-def test_shards_change_nothing(next_items) -> None:
-    weights = []
-    for shards in (1, 4):
-        trained = train(next_items(shards=shards, epochs=2), alone(), report=quiet)
-        weights.append(trained.history[-1]["validation"]["next_item"])
-    assert np.isfinite(weights).all()
+def test_shards_change_nothing_but_the_order(next_items) -> None:
+    """In one batch of all rows there is no order: each shard's events count as they do together."""
+    one, four = (
+        train(next_items(shards=shards, batch_rows=120, epochs=4), alone(), report=quiet).history for shards in (1, 4)
+    )
+    for left, right in zip(one, four, strict=True):
+        assert left["train"]["next_item"] == pytest.approx(right["train"]["next_item"], rel=1e-3)
+        assert left["validation"]["next_item"] == pytest.approx(right["validation"]["next_item"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_two_ranks_of_unequal_events_learn_what_one_learns(next_items, workplace: Path) -> None:
+    asked = next_items(shards=2, batch_rows=40, epochs=2)
+    alone_, together = (
+        launch(asked, processes=ranks, spark=None, workplace=workplace, report=quiet).history for ranks in (1, 2)
+    )
+    for left, right in zip(alone_, together, strict=True):
+        assert left["train"]["next_item"] == pytest.approx(right["train"]["next_item"], rel=1e-4)
+        assert left["validation"]["next_item"] == pytest.approx(right["validation"]["next_item"], rel=1e-4)
+        assert left["validation"]["ndcg@10"] == pytest.approx(right["validation"]["ndcg@10"], rel=1e-3)
 
 
 def test_parts_that_are_asked_for_are_learnt_from(next_items) -> None:

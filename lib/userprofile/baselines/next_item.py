@@ -157,9 +157,11 @@ class ItemCosine:
         of_users.data[:] = 1
         norms = np.sqrt(np.maximum(np.asarray(of_users.sum(axis=0)).ravel(), 1))
         scaled = of_users @ sparse.diags(1 / norms)
-        similar = (scaled.T @ scaled).tolil()
-        similar.setdiag(0)
-        return cls(similar.tocsr())
+        similar = (scaled.T @ scaled).tocsr()
+        of_rows = np.repeat(np.arange(items), np.diff(similar.indptr))
+        similar.data[of_rows == similar.indices] = 0
+        similar.eliminate_zeros()
+        return cls(similar)
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
         return _shares(histories.weighted(self.similar.shape[0]) @ self.similar)

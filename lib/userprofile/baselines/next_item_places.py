@@ -13,9 +13,9 @@ from userprofile.baselines.mixture import mixture_weights, ranking_weights
 from userprofile.baselines.next_item import ItemHistories, NextItemRule, Popularity
 
 # Numbers in memory at a time for each rule.
-_NUMBERS = 10_000_000
+_NUMBERS = 5_000_000
 
-# Behind whatever a rule says stands popularity: of items that are all the same to it the more popular comes first.
+# So little of every distribution is popularity's: of items that are the same to a rule the more popular comes first.
 _BEHIND = 1e-6
 
 # Users whose orders decide the weights, and items of each model that are looked at for each: its first ones.
@@ -45,7 +45,8 @@ class NetworkStates:
 class Forecast:
     """Rules, and a network's states of the same users, about what comes after `histories`.
 
-    With `only_new` an item that a user had before is not expected again.
+    With `only_new` an item that a user had before is not expected again. Distributions are in double precision: how far
+    popularity stands behind a rule would be lost in single.
     """
 
     rules: Mapping[str, NextItemRule]
@@ -92,15 +93,15 @@ class Forecast:
         for users, models in self.parts():
             mixed = sum(weight * one for weight, one in zip(weights, models.values(), strict=True))
             for name, one in {"mixture": mixed, **models}.items():
-                found.setdefault(name, []).append(places_of(one + _BEHIND * self.popularity.shares, target[users]))
+                found.setdefault(name, []).append(places_of(one, target[users]))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def _expected(self, shares: np.ndarray, part: ItemHistories) -> np.ndarray:
+        expected = (1 - _BEHIND) * shares.astype(np.float64) + _BEHIND * self.popularity.shares
         if self.only_new:
             known = part.items >= 0
-            shares[part.users()[known], part.items[known]] = 0
-            shares /= np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return shares
+            expected[part.users()[known], part.items[known]] = 0
+        return expected / np.maximum(expected.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 
 def fitted_temperature(validation: Forecast, target: np.ndarray) -> float:
@@ -109,20 +110,27 @@ def fitted_temperature(validation: Forecast, target: np.ndarray) -> float:
     Guo et al. 2017 (arXiv:1706.04599). The order of items stays; how much a network counts in a mixture does not.
     """
 
+    asked, target = _some(replace(validation, rules={}), target)
+
     def loss(logarithm: float) -> float:
-        likelihood = replace(validation, rules={}).tempered(math.exp(logarithm)).likelihoods(target)
-        return -float(np.log(likelihood[likelihood > 0]).mean())
+        likelihood = asked.tempered(math.exp(logarithm)).likelihoods(target)
+        return -float(np.log(np.maximum(likelihood[target >= 0], np.finfo(float).tiny)).sum())
 
     return math.exp(optimize.minimize_scalar(loss, bounds=(-1, 2), method="bounded", options={"xatol": 0.02}).x)
 
 
 def fitted_weights(validation: Forecast, target: np.ndarray) -> np.ndarray:
     """Of the mixture that puts what came after the validation histories into the best places."""
-    some = np.unique(np.linspace(0, len(target) - 1, min(len(target), _USERS_TO_FIT_BY)).astype(int))
-    asked = validation.of_users(some)
-    start = mixture_weights(asked.likelihoods(target[some]))
-    parts = [_candidates(models, target[some][users]) for users, models in asked.parts()]
+    asked, target = _some(validation, target)
+    start = mixture_weights(asked.likelihoods(target))
+    parts = [_candidates(models, target[users]) for users, models in asked.parts()]
     return ranking_weights(np.concatenate(parts), start)
+
+
+def _some(forecast: Forecast, target: np.ndarray) -> tuple[Forecast, np.ndarray]:
+    """Of users in even steps, as many as are to decide."""
+    some = np.unique(np.linspace(0, len(target) - 1, min(len(target), _USERS_TO_FIT_BY)).astype(int))
+    return forecast.of_users(some), target[some]
 
 
 def _candidates(models: Distributions, target: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ class LeaveOneOutBoard(Board):
 
     protocol: Literal["leave_one_out"]
     seeds: Annotated[int, Field(ge=1)] = 1  # trainings, one after the other
+    only_new: bool = True  # items that a user had before are not ranked, and users who end with one are left out
 
 
 class TemporalBoard(Board):

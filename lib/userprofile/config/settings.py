@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
 
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Duration, Horizon, Section
@@ -100,13 +100,22 @@ class Encoder(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
+def _of_heads(width: int, others: ValidationInfo) -> int:
+    if width % others.data.get("heads", 1):
+        raise ValueError(f"a multiple of heads, which is {others.data['heads']}")
+    return width
+
+
+OfHeads = Annotated[Count, AfterValidator(_of_heads)]
+
+
 class Network(Encoder):
     """Sizes of the profile model."""
 
     item_width: Count
     category_width: Count
     action_width: Count
-    sequence_width: Count
+    sequence_width: OfHeads
     dense_width: Count
     embedding_width: Count
 
@@ -114,7 +123,7 @@ class Network(Encoder):
 class HistoryNetwork(Encoder):
     """Sizes of the next-item model."""
 
-    width: Count
+    width: OfHeads
 
 
 class Learning(Section):

@@ -93,9 +93,9 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
         return frame.select(_path(), (F.col("_metadata.row_index") + 1).alias("place"), raw.alias("raw"))
     if form.format == "csv":
         return _with_place(_read_csv(spark, uris, form, fields), skip=0)
-    if form.format == "json_entries":
-        return _entries(spark.read.text(uris, wholetext=True).select(_path(), "value"))
     text = F.decode(F.col("value").cast("binary"), _charset(form.encoding)).alias("value")
+    if form.format == "json_entries":
+        return _entries(spark.read.text(uris, wholetext=True).select(_path(), text))
     lines = spark.read.text(uris).where(r"value rlike '\\S'").select(text, *_position())
     raw = F.col("value") if form.format == "jsonl" else _split_on_whitespace(fields)
     skip = 1 if form.format == "whitespace" and form.header else 0
@@ -104,7 +104,9 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
 
 def _entries(objects: DataFrame) -> DataFrame:
     """A row for each entry of a file's one JSON object; the whole file is one malformed row where it is none."""
-    entries = F.map_entries(F.from_json("value", "map<string,string>"))
+    # In a list, since behind one object a second would not be seen.
+    objects_of_file = F.from_json(F.concat(F.lit("["), F.col("value"), F.lit("]")), "array<map<string,string>>")
+    entries = F.map_entries(F.when(F.size(objects_of_file) == 1, objects_of_file[0]))
     fields = F.transform(
         entries, lambda entry: F.to_json(F.struct(entry["key"].alias("key"), entry["value"].alias("value")))
     )

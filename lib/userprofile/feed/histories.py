@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from userprofile.columns import CATEGORY_LEVELS
 from userprofile.errors import DataGateError, UsageError
 from userprofile.feed.lists import last_events, list_array, padded_events
 from userprofile.feed.read import Batch, require_columns
@@ -20,7 +19,6 @@ from userprofile.spec import vocabulary_index
 
 FORMAT_VERSION = 1
 HISTORIES = "histories"
-CONTENTS = (*(f"category_{level}" for level in CATEGORY_LEVELS), "brand")
 HISTORY_KEYS = ("item", "action", "gap_days")
 
 _SEQUENCES = ("sequence_item", "sequence_action", "sequence_gap_days")
@@ -64,7 +62,7 @@ class HistorySpec:
 def fit_history_spec(
     train: pa.Table, *, sequence_length: int, vocabulary_size: int, contents: Sequence[tuple[int, str, int]] = ()
 ) -> HistorySpec:
-    """The spec of rows of gold.history_examples; only rows of split train may be given.
+    """The spec of rows of gold.history_examples: those to be learnt from, and no others.
 
     `contents` are (item code, kind, value code) of silver. Raises DataGateError where no event has an item.
     """

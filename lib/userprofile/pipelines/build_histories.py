@@ -1,4 +1,4 @@
-"""silver.events -> gold.history_examples: histories to learn next items from, cut by a protocol."""
+"""silver.events -> gold.history_examples: histories to learn next items from, cut by leave-one-out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.features.sequences import CODES, sequences_per_user
-from userprofile.labels.next_event import SPLITS, LeaveOneOut, Temporal, next_event_examples
+from userprofile.labels.next_event import SPLITS, leave_one_out
 from userprofile.pipelines.coded_log import coded_log, coding_of
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.steps import Outcome, Run, Step
@@ -18,7 +18,7 @@ from userprofile.pipelines.written_parts import WritingParts
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.gold import HistoryExamples
 from userprofile.tables.store import TableVersion
-from userprofile.windows import ORDER, AsOf
+from userprofile.windows import ORDER, AsOf, in_time_order
 
 HISTORIES = "gold.history_examples"
 SPLIT = "split"
@@ -31,16 +31,19 @@ Content = tuple[int, str, int]  # an item's code, what is told of it, and the co
 
 @dataclass(frozen=True)
 class Histories:
-    """The function of whole users that makes rows of gold.history_examples."""
+    """The function of whole users that makes rows of gold.history_examples, of their events with an item."""
 
     as_of: AsOf
     length: int  # last events that are kept
-    protocol: LeaveOneOut | Temporal
+    timezone: str
 
     def __call__(self, events: pl.DataFrame) -> pl.DataFrame:
         """UserEvents of whole users -> HistoryExamples."""
-        sequences = sequences_per_user(events, as_ofs=[self.as_of], length=self.length)
-        return next_event_examples(sequences, self.protocol)
+        ordered = in_time_order(events.filter(pl.col("item").is_not_null() & self.as_of.knows()))
+        sequences = sequences_per_user(ordered, as_ofs=[self.as_of], length=self.length)
+        day = pl.col("event_time").dt.convert_time_zone(self.timezone).dt.date()
+        days = ordered.group_by("user_id").agg(day.tail(self.length).alias("sequence_day"))
+        return leave_one_out(sequences.join(days, on="user_id"))
 
     def reads(self) -> set[str]:
         """The columns of events that are needed."""
@@ -51,15 +54,14 @@ class Histories:
         return HistoryExamples
 
 
-def build_histories(run: Run, protocol: LeaveOneOut | Temporal) -> Step:
-    """gold.history_examples up to the end of the log, cut by the protocol; of people, not of bots."""
+def build_histories(run: Run) -> Step:
+    """gold.history_examples up to the end of the log, cut by leave-one-out; of people, not of bots."""
     events = run.pinned("silver.events", made_by="refine_events")
     inputs = [events, *(run.pinned(f"silver.{name}", made_by="refine_events") for name in ("items", "codes"))]
     as_of = scoring_date(run, log_range(run, events))
-    histories = Histories(as_of, run.config.build_features.sequence_length, protocol)
-    parameters = {"protocol": repr(protocol)}
+    histories = Histories(as_of, run.config.build_features.sequence_length, run.config.source.timezone)
     work = partial(_build, run, events, histories)
-    return run.step("build_histories", work, inputs=inputs, sections=SECTIONS, parameters=parameters, as_of=as_of.date)
+    return run.step("build_histories", work, inputs=inputs, sections=SECTIONS, as_of=as_of.date)
 
 
 def _build(run: Run, events: TableVersion, histories: Histories) -> Outcome:

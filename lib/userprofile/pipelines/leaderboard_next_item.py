@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from userprofile.baselines.next_item import RULES, ItemHistories, Popularity
+from userprofile.baselines.next_item import RULES, ItemHistories, LastSeen, Popularity
 from userprofile.baselines.next_item_places import Forecast, NetworkStates, fitted_temperature, fitted_weights
 from userprofile.baselines.serving import served
 from userprofile.config.leaderboard import LeaveOneOutBoard
-from userprofile.errors import DataGateError
+from userprofile.config.settings import PretrainModel
+from userprofile.errors import DataGateError, UsageError
 from userprofile.feed.histories import HistorySpec, fit_history_spec
 from userprofile.feed.lists import list_array
-from userprofile.labels.next_event import REFIT, TEST, TRAIN, VALIDATION, LeaveOneOut
+from userprofile.labels.next_event import REFIT, SPLITS, TEST, TRAIN, VALIDATION
 from userprofile.model.metrics import NDCG, Metrics, over_seeds, place_metrics
-from userprofile.pipelines.build_histories import HISTORIES, build_histories, contents_of_items
+from userprofile.pipelines.build_histories import HISTORIES, Content, build_histories, contents_of_items
 from userprofile.pipelines.steps import Run
 from userprofile.pipelines.training_request import launched, training_request
 from userprofile.schemas.arrow import arrow_schema
@@ -27,68 +29,82 @@ from userprofile.schemas.gold import HistoryExamples
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoints
-from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import ITEMS, PREDICTIONS, Trained
+from userprofile.versions import code_version
 
 Rows = dict[str, dict[str, Any]]
+
+# Scores of a batch whose histories are all of full length: 4 GB, and some copies of them.
+LARGEST_SOFTMAX = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What comes after each history, and what did."""
+    """What comes after each history, and what did; of `users`, those of all rows that are judged by."""
 
+    users: np.ndarray
     histories: ItemHistories
     target: np.ndarray  # places in the vocabulary, -1 for an item that is not in it
     other_day: np.ndarray  # whether on another day than the event before
 
     @classmethod
-    def of(cls, rows: pa.Table, spec: HistorySpec) -> _Asked:
-        whole = ItemHistories.of(list_array(rows["sequence_item"]), spec.vocabulary)
-        return cls(*whole.without_last(), ~rows["label_is_same_day"].to_numpy())
+    def of(cls, rows: pa.Table, spec: HistorySpec, *, only_new: bool) -> _Asked:
+        before, target = ItemHistories.of(list_array(rows["sequence_item"]), spec.vocabulary).without_last()
+        had = np.zeros(len(target), bool)
+        np.logical_or.at(had, before.users(), before.items == np.repeat(target, np.diff(before.starts)))
+        users = np.flatnonzero(~(had & (target >= 0)) if only_new else np.ones(len(target), bool))
+        other_day = ~rows["label_is_same_day"].to_numpy(zero_copy_only=False)
+        return cls(users, before.of_users(users), target[users], other_day[users])
+
+    def part(self, kept: slice) -> _Asked:
+        """Some of the users."""
+        places = np.arange(len(self.users))[kept]
+        return _Asked(self.users[kept], self.histories.of_users(places), self.target[kept], self.other_day[kept])
 
 
 def next_item_leaderboard(run: Run, board: LeaveOneOutBoard) -> Rows:
-    """Per model hr@10 and ndcg@10 of the test events, over all items but those that the user had.
+    """Per model hr@10 and ndcg@10 of the test events, among all items but, with only_new, those that the user had.
 
-    For each seed a network learns from the train parts and stops by validation, which also gives the weights of the
-    mixture, and says which model serves a profile; a second network learns as many epochs from all that is known before
-    the test event, as do the rules. Measures are means over seeds. `<measure>_other_day` and `_same_day` are of users
-    whose last two events fall on different days, or on one.
+    For each seed a network learns from the train parts and stops by validation. Half of the validation users also give
+    the temperature and the weights of the mixture, the other half says which model serves a profile. A second network
+    learns as many epochs from all that is known before the test event, as do the rules. Measures are means over seeds.
+    `<measure>_other_day` and `_same_day` are of users whose last two events fall on different days, or on one.
     """
-    table = build_histories(run, LeaveOneOut()).output(HISTORIES)
-    parts = {split: _part(run, table, split) for split in (TRAIN, REFIT, VALIDATION, TEST)}
-    settings = run.config.pretrain_model
-    spec = fit_history_spec(
-        parts[REFIT],
-        sequence_length=settings.sequence_length,
-        vocabulary_size=settings.item_vocabulary,
-        contents=contents_of_items(run),
-    )
-    request = training_request(run, table, spec, settings)
-    by_seed = [_judged(run, replace(request, seed=settings.seed + seed), spec, parts) for seed in range(board.seeds)]
+    table = build_histories(run).output(HISTORIES)
+    parts = {split: _part(run, table, split) for split in SPLITS}
+    trainings = _Trainings(run, table, contents_of_items(run))
+    seeds = [run.config.pretrain_model.seed + number for number in range(board.seeds)]
+    by_seed = [_judged(run, board, trainings, parts, seed) for seed in seeds]
+    trainings.clear()
     return {model: over_seeds([rows[model] for rows in by_seed]) for model in by_seed[0]}
 
 
-def _judged(run: Run, request: TrainingRequest, spec: HistorySpec, parts: Mapping[str, pa.Table]) -> dict[str, Metrics]:
-    run.say(f"seed {request.seed}: learning from the train parts, until validation says enough")
-    first = _trained(run, request)
-    validation = _Asked.of(parts[VALIDATION], spec)
-    forecast = _forecast(parts[TRAIN], validation, first, VALIDATION, spec)
-    temperature = fitted_temperature(forecast, validation.target)
-    forecast = forecast.tempered(temperature)
-    weights = fitted_weights(forecast, validation.target)
-    places = forecast.places(validation.target, weights)
+def _judged(
+    run: Run, board: LeaveOneOutBoard, trainings: _Trainings, parts: Mapping[str, pa.Table], seed: int
+) -> dict[str, Metrics]:
+    run.say(f"seed {seed}: learning from the train parts, until validation says enough")
+    spec = trainings.spec(parts[TRAIN])
+    first = trainings.of(spec, seed=seed)
+    validation = _Asked.of(parts[VALIDATION], spec, only_new=board.only_new)
+    fitting, deciding = validation.part(slice(0, None, 2)), validation.part(slice(1, None, 2))
+    forecast = _forecast(board, parts[TRAIN], fitting, first, VALIDATION, spec)
+    temperature = fitted_temperature(forecast, fitting.target)
+    weights = fitted_weights(forecast.tempered(temperature), fitting.target)
+    forecast = _forecast(board, parts[TRAIN], deciding, first, VALIDATION, spec).tempered(temperature)
+    places = forecast.places(deciding.target, weights)
     validated = {model: {NDCG: place_metrics(of_model)[NDCG] or 0.0} for model, of_model in places.items()}
     chosen = served(validated, head="mixture", by=[NDCG])
-    epochs = max(first.history, key=lambda entry: entry["validation"][NDCG])["epoch"]
     models = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(forecast.models, weights, strict=True))
-    run.say(f"seed {request.seed}: {chosen.because}; of the mixture {models}")
-    run.say(f"seed {request.seed}: {epochs} epochs from all that is known before the test event")
-    second = _trained(run, replace(request, learnt=REFIT, validated="", epochs=epochs))
-    test = _Asked.of(parts[TEST], spec)
-    forecast = _forecast(parts[REFIT], test, second, TEST, spec).tempered(temperature)
-    places = forecast.places(test.target, weights)
-    return {model: _measures(of_model, test) for model, of_model in {"profile": places[chosen.model], **places}.items()}
+    run.say(f"seed {seed}: {chosen.because}; of the mixture {models}")
+    epochs = max(first.history, key=lambda entry: entry["validation"][NDCG])["epoch"]
+    run.say(f"seed {seed}: {epochs} epochs from all that is known before the test event")
+    spec = trainings.spec(parts[REFIT])
+    second = trainings.of(spec, seed=seed, learnt=REFIT, validated="", epochs=epochs)
+    test = _Asked.of(parts[TEST], spec, only_new=board.only_new)
+    places = _forecast(board, parts[REFIT], test, second, TEST, spec).tempered(temperature).places(test.target, weights)
+    users = {"users": float(len(test.users)), "users_left_out": float(parts[TEST].num_rows - len(test.users))}
+    by_model = {"profile": places[chosen.model], **places}
+    return {model: {**_measures(of_model, test), **users} for model, of_model in by_model.items()}
 
 
 def _measures(places: np.ndarray, asked: _Asked) -> Metrics:
@@ -96,25 +112,64 @@ def _measures(places: np.ndarray, asked: _Asked) -> Metrics:
     return {f"{name}{users}": value for users, some in of_users.items() for name, value in place_metrics(some).items()}
 
 
-def _forecast(known: pa.Table, asked: _Asked, trained: Trained, split: str, spec: HistorySpec) -> Forecast:
+def _forecast(
+    board: LeaveOneOutBoard, known: pa.Table, asked: _Asked, trained: Trained, split: str, spec: HistorySpec
+) -> Forecast:
     """Of rules that saw the `known` parts, and of the network that learnt from them."""
     histories = ItemHistories.of(list_array(known["sequence_item"]), spec.vocabulary)
     items = len(spec.vocabulary)
     states, scoring = (_arrays(trained.files[name]) for name in (PREDICTIONS.format(split), ITEMS))
+    rules = {name: rule for name, rule in RULES.items() if not (board.only_new and rule is LastSeen)}
     return Forecast(
-        {name: rule.fit(histories, items) for name, rule in RULES.items()},
+        {name: rule.fit(histories, items) for name, rule in rules.items()},
         Popularity.fit(histories, items),
-        NetworkStates(states["state"], scoring["vectors"], scoring["bias"]),
+        NetworkStates(states["state"][asked.users], scoring["vectors"], scoring["bias"]),
         asked.histories,
-        only_new=True,
+        only_new=board.only_new,
     )
 
 
-def _trained(run: Run, request: TrainingRequest) -> Trained:
-    """On ranks as train_model's; begun again, it goes on from its last checkpoint, or is found done."""
-    checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{request.identity()[:16]}")
-    processes = run.config.train_model.processes
-    return launched(run, replace(request, checkpoints=checkpoints.root), processes=processes)
+class _Trainings:
+    """Networks of next items on one table. One that is begun again goes on from its last checkpoint, or is done."""
+
+    def __init__(self, run: Run, table: TableVersion, contents: Sequence[Content]) -> None:
+        self._run, self._table, self._contents = run, table, contents
+        self._checkpoints: list[Checkpoints] = []
+
+    def spec(self, learnt: pa.Table) -> HistorySpec:
+        """Of parts that are learnt from."""
+        settings = self._run.config.pretrain_model
+        return fit_history_spec(
+            learnt,
+            sequence_length=settings.sequence_length,
+            vocabulary_size=settings.item_vocabulary,
+            contents=self._contents,
+        )
+
+    def of(self, spec: HistorySpec, **changes: Any) -> Trained:
+        """One training, as pretrain_model says but for the changes."""
+        _require_memory(spec, self._run.config.pretrain_model)
+        request = replace(training_request(self._run, self._table, spec, self._run.config.pretrain_model), **changes)
+        identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:16]
+        self._checkpoints.append(Checkpoints.made(f"{self._run.store.root}/checkpoints/{identity}"))
+        processes = self._run.config.train_model.processes
+        return launched(self._run, replace(request, checkpoints=self._checkpoints[-1].root), processes=processes)
+
+    def clear(self) -> None:
+        """All are done."""
+        for checkpoints in self._checkpoints:
+            checkpoints.clear()
+
+
+def _require_memory(spec: HistorySpec, settings: PretrainModel) -> None:
+    numbers = settings.batch_rows * spec.sequence_length * len(spec.vocabulary)
+    if numbers > LARGEST_SOFTMAX:
+        raise UsageError(
+            "a batch of the next-item model may be too large for memory",
+            expected=f"batch_rows x sequence_length x items of at most {LARGEST_SOFTMAX:,}",
+            received=f"{settings.batch_rows} x {spec.sequence_length} x {len(spec.vocabulary):,}",
+            fix="lower pretrain_model.batch_rows, sequence_length or item_vocabulary",
+        )
 
 
 def _part(run: Run, table: TableVersion, split: str) -> pa.Table:
@@ -124,7 +179,7 @@ def _part(run: Run, table: TableVersion, split: str) -> pa.Table:
     if not sum(rows for *_, rows in groups):
         raise DataGateError(
             f"no history has a part to {split} on",
-            expected="users of three events and more",
+            expected="users of four events with an item and more",
             received="none in silver.events",
             fix="a longer log, or another protocol",
         )

@@ -17,9 +17,9 @@ def require_rows(rows: Sequence[RowGroup], request: TrainingRequest) -> None:
     if not sum(group.rows for group in rows):
         raise DataGateError(
             "there is nothing to learn from",
-            expected="at least one row of split train",
+            expected=f"at least one row of split {request.learnt}",
             received=f"none in version {request.version} of {request.table}",
-            fix="make build_training_set with an earlier as-of date, whose label window is complete",
+            fix="build the table with an earlier as-of date, whose label window is complete, or of a longer log",
         )
 
 

@@ -31,7 +31,7 @@ class TrainingRequest:
     batch_rows: int
     learning_rate: float
     weight_decay: float
-    patience: int  # epochs without a better validation loss before stopping
+    patience: int  # epochs without anything better on validation before stopping
     seed: int
     shards: int
     threads_per_rank: int

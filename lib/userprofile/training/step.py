@@ -18,7 +18,7 @@ LARGEST_GRADIENT_NORM = 1.0
 # More than a layer draws in a step, so that no two steps draw the same.
 DRAWS_A_STEP = 256
 
-# A batch in; out, per head the sum of its loss over rows, and the sum of the rows' weights.
+# A batch in; out, per head the sum of its loss over rows or events, and WEIGHT, how many these are.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]
 Batch = Mapping[str, tf.Tensor]
 Added = tuple[dict[str, tf.Tensor], list[tf.Tensor]]  # such sums, and a gradient for each weight

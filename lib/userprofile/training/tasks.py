@@ -1,6 +1,7 @@
 """What a training learns: which network, from which arrays, by which losses, and how it is judged.
 
-A new task: its spec, a class here, and its line in `task_of`. Loop, checkpoints, ranks and guards know none of them.
+A new task: its spec, which training/request.py reads, a class here, and its line in `task_of`. Loop, checkpoints, ranks
+and guards know none of them.
 """
 
 from __future__ import annotations
