@@ -62,50 +62,50 @@ def train() -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def test() -> pa.Table:
+def unseen() -> pa.Table:
     return with_bg_nbd(planted(1_000, 2), horizon_days=30)
 
 
-def test_every_rung_of_buying_gives_probabilities_and_all_but_the_first_tell_users_apart(train, test):
-    label, one = test["label_purchase"].to_numpy(), np.ones(test.num_rows)
+def test_every_rung_of_buying_gives_probabilities_and_all_but_the_first_tell_users_apart(train, unseen):
+    label, one = unseen["label_purchase"].to_numpy(), np.ones(unseen.num_rows)
     ladder = ladder_of_buying(FEATURES, seed=1)
-    told = {name: fit(train).predict(test) for name, fit in ladder.items()}
+    told = {name: fit(train).predict(unseen) for name, fit in ladder.items()}
     for name, values in told.items():
         assert ((values >= 0) & (values <= 1)).all(), name
         assert name == "base_rate" or auc(label, values, one) > 0.6, name
     assert auc(label, told["base_rate"], one) == 0.5
 
 
-def test_every_rung_of_purchase_days_gives_days(train, test):
-    days, one = test["label_purchase_days"].to_numpy().astype(float), np.ones(test.num_rows)
+def test_every_rung_of_purchase_days_gives_days(train, unseen):
+    days, one = unseen["label_purchase_days"].to_numpy().astype(float), np.ones(unseen.num_rows)
     ladder = ladder_of_purchase_days(FEATURES, seed=1)
-    told = {name: fit(train).predict(test) for name, fit in ladder.items()}
+    told = {name: fit(train).predict(unseen) for name, fit in ladder.items()}
     for name, values in told.items():
         assert name == "mean_days" or correlation(days, values, one) > 0.4, name
     assert told["mean_days"] == pytest.approx(np.full(len(days), np.mean(train["label_purchase_days"].to_numpy())))
     assert np.mean(told["lightgbm_median"]) < np.mean(told["lightgbm"])  # most buy nothing
 
 
-def test_every_rung_of_spend_gives_amounts_and_without_any_bg_nbd_is_silent(train, test):
-    spent, one = test["label_spend"].to_numpy().astype(float), np.ones(test.num_rows)
+def test_every_rung_of_spend_gives_amounts_and_without_any_bg_nbd_is_silent(train, unseen):
+    spent, one = unseen["label_spend"].to_numpy().astype(float), np.ones(unseen.num_rows)
     for name, fit in ladder_of_spend(FEATURES, seed=1).items():
-        assert name == "mean_spend" or correlation(spent, fit(train).predict(test), one) > 0.4, name
-    without = test.drop_columns([*BG_NBD_COLUMNS, "btyd_monetary_value"])
-    without = without.append_column("btyd_monetary_value", pa.nulls(test.num_rows, pa.float64()))
+        assert name == "mean_spend" or correlation(spent, fit(train).predict(unseen), one) > 0.4, name
+    without = unseen.drop_columns([*BG_NBD_COLUMNS, "btyd_monetary_value"])
+    without = without.append_column("btyd_monetary_value", pa.nulls(unseen.num_rows, pa.float64()))
     told = with_bg_nbd(without, horizon_days=30)
-    assert told["bg_nbd_spend"].null_count == test.num_rows
-    assert told["bg_nbd_purchase_days"].equals(test["bg_nbd_purchase_days"])
+    assert told["bg_nbd_spend"].null_count == unseen.num_rows
+    assert told["bg_nbd_purchase_days"].equals(unseen["bg_nbd_purchase_days"])
 
 
-def test_the_same_seed_grows_the_same_trees(train, test):
-    first, second = (ladder_of_buying(FEATURES, seed=1)["lightgbm"](train).predict(test) for _ in range(2))
+def test_the_same_seed_grows_the_same_trees(train, unseen):
+    first, second = (ladder_of_buying(FEATURES, seed=1)["lightgbm"](train).predict(unseen) for _ in range(2))
     assert first.tolist() == second.tolist()
 
 
-def test_the_logistic_regression_is_the_curve_of_its_weights(train, test):
+def test_the_logistic_regression_is_the_curve_of_its_weights(train, unseen):
     fitted = RfmLogistic.fit(train)
     scale, curve = fitted.model
-    for row, chance in zip(test.slice(0, 50).to_pylist(), fitted.predict(test.slice(0, 50)), strict=True):
+    for row, chance in zip(unseen.slice(0, 50).to_pylist(), fitted.predict(unseen.slice(0, 50)), strict=True):
         values = [math.log1p(row[name] or 0) for name in RFM] + [row["rfm_recency_days"] is not None]
         score = curve.intercept_[0] + sum(
             weight * (value - mean) / spread
@@ -114,21 +114,23 @@ def test_the_logistic_regression_is_the_curve_of_its_weights(train, test):
         assert chance == pytest.approx(1 / (1 + math.exp(-score)))
 
 
-def test_bg_nbd_is_fitted_on_buyers_and_silent_of_others(test):
-    bought = [row for row in test.to_pylist() if row["btyd_frequency"] is not None]
+def test_bg_nbd_is_fitted_on_buyers_and_silent_of_others(unseen):
+    bought = [row for row in unseen.to_pylist() if row["btyd_frequency"] is not None]
     history = [np.array([row[f"btyd_{name}"] for row in bought]) for name in ("frequency", "recency_days", "age_days")]
     model = BetaGeometric.fit(*history)
     expected = model.expected_purchases(*history, horizon=30)
     assert [row["bg_nbd_purchase_days"] for row in bought] == pytest.approx(expected.tolist())
-    assert test["bg_nbd_purchase_days"].null_count == test["btyd_frequency"].null_count > 0
-    rung = OfBgNbd.fit(test, column="bg_nbd_purchase_days", label="label_purchase_days")
-    silent = [row["label_purchase_days"] for row in test.to_pylist() if row["btyd_frequency"] is None]
+    assert unseen["bg_nbd_purchase_days"].null_count == unseen["btyd_frequency"].null_count > 0
+    rung = OfBgNbd.fit(unseen, column="bg_nbd_purchase_days", label="label_purchase_days")
+    silent = [row["label_purchase_days"] for row in unseen.to_pylist() if row["btyd_frequency"] is None]
     assert rung.unknown == pytest.approx(sum(silent) / len(silent))
-    assert not np.isnan(rung.predict(test)).any()
+    assert not np.isnan(rung.predict(unseen)).any()
 
 
-def test_bg_nbd_of_a_date_without_repeats_is_null_for_all(test):
-    once = test.drop_columns(list(BG_NBD_COLUMNS)).filter(pa.array(test["btyd_frequency"].fill_null(0).to_numpy() == 0))
+def test_bg_nbd_of_a_date_without_repeats_is_null_for_all(unseen):
+    once = unseen.drop_columns(list(BG_NBD_COLUMNS)).filter(
+        pa.array(unseen["btyd_frequency"].fill_null(0).to_numpy() == 0)
+    )
     assert with_bg_nbd(once, horizon_days=30)["bg_nbd_alive"].null_count == once.num_rows
 
 

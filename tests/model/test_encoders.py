@@ -30,6 +30,30 @@ def test_the_gru_is_the_state_after_the_last_event_and_zero_without_events() -> 
         np.testing.assert_allclose(states[row], expected, atol=1e-5)
 
 
+def lstm_by_hand(events: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """One user's state after each event in turn: input gate, forget gate, candidate, output gate."""
+    state, memory = np.zeros(recurrent.shape[0]), np.zeros(recurrent.shape[0])
+    for event in events:
+        given, kept, candidate, shown = np.split(event @ kernel + state @ recurrent + bias, 4)
+        sigmoids = (1 / (1 + np.exp(-gate)) for gate in (given, kept, shown))
+        given, kept, shown = sigmoids
+        memory = kept * memory + given * np.tanh(candidate)
+        state = shown * np.tanh(memory)
+    return state
+
+
+def test_the_lstm_is_the_state_after_the_last_event_and_zero_without_events() -> None:
+    random = np.random.default_rng(2)
+    events, counts = random.normal(size=(4, 5, 3)).astype(np.float32), [5, 2, 0, 1]
+    present = np.arange(5) < np.array(counts)[:, None]
+    layer = sequence_encoder("lstm", longest=5, width=4, layers=1, heads=1, dropout=0.0, name="history")
+    states = np.asarray(LastState()(layer(events, present, np.zeros((4, 5), np.float32)), present))
+    weights = [np.asarray(weight) for weight in layer.recurrent.get_weights()]
+    for row, count in enumerate(counts):
+        expected = lstm_by_hand(events[row, :count], *weights) if count else np.zeros(4)
+        np.testing.assert_allclose(states[row], expected, atol=1e-5)
+
+
 def test_the_mean_is_over_events_that_are_there() -> None:
     events = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
     means = np.asarray(MaskedMean()(events, np.array([[True, True, False], [False, False, False]])))

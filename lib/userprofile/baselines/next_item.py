@@ -151,17 +151,12 @@ class ItemCosine:
 
     @classmethod
     def fit(cls, histories: ItemHistories, items: int) -> ItemCosine:
-        known = histories.items >= 0
-        users, had = histories.users()[known], histories.items[known]
-        of_users = sparse.csr_matrix((np.ones(len(had), np.float32), (users, had)), shape=(len(histories), items))
-        of_users.data[:] = 1
-        norms = np.sqrt(np.maximum(np.asarray(of_users.sum(axis=0)).ravel(), 1))
-        scaled = of_users @ sparse.diags(1 / norms)
-        similar = (scaled.T @ scaled).tocsr()
-        of_rows = np.repeat(np.arange(items), np.diff(similar.indptr))
-        similar.data[of_rows == similar.indices] = 0
-        similar.eliminate_zeros()
-        return cls(similar)
+        # Here and not above: it takes a second, and most jobs fit nothing.
+        from sklearn.metrics.pairwise import cosine_similarity
+
+        of_users = histories.weighted(items) > 0
+        similar = cosine_similarity(of_users.T.astype(np.float64), dense_output=False)
+        return cls((similar - sparse.diags(similar.diagonal())).tocsr())
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
         return _shares(histories.weighted(self.similar.shape[0]) @ self.similar)
