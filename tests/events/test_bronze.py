@@ -154,7 +154,7 @@ def test_entries_of_a_json_object_are_rows(taken_in):
     assert found["b.json.gz"] == [(1, '{"key":"7"}')]
 
 
-@pytest.mark.parametrize("text", ['{"b": [1, 2]', '{"a": 1}\n{"b": 2}', "[1]", "no json"])
+@pytest.mark.parametrize("text", ['{"b": [1, 2]', '{"a": 1}\n{"b": 2}', '{"a": 1}, {"b": 2}', "[1]", "no json"])
 def test_a_file_that_is_not_one_json_object_is_one_malformed_row(taken_in, text):
     found = taken_in({"a.json": text.encode()}, Form("json_entries"))
     assert [(place, json.loads(raw)) for place, raw in found["a.json"]] == [(1, {MALFORMED: text})]

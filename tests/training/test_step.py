@@ -109,3 +109,12 @@ def test_the_rate_grows_with_the_step_and_stays(request_for):
     warm = warmed_up(request_for(learning_rate=0.1, warmup_steps=4))
     assert [float(warm(step)) for step in (0, 1, 2, 3, 4, 99)] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
     assert [float(warmed_up(request_for(learning_rate=0.1))(step)) for step in (0, 9)] == pytest.approx([0.1, 0.1])
+
+
+def test_a_batch_of_padding_alone_moves_nothing_and_is_no_skipped_step(request_for, batch):
+    learning = Learning(request_for())
+    before = learning.model.get_weights()
+    nothing = {**batch, WEIGHT: np.zeros_like(batch[WEIGHT])}
+    assert float(learning.step(nothing)[SKIPPED]) == 0
+    for left, right in zip(before, learning.model.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4)  # but for the decay of weights
