@@ -99,7 +99,7 @@ def _open(file: str) -> pq.ParquetFile:
             f"a data file of the pinned version is gone: {file}",
             expected="every file of the version until training ends",
             received="a table that was vacuumed or deleted meanwhile",
-            fix="build the table again, then train again",
+            fix="make build_training_set, or the job that made the table, then train again",
         ) from reason
 
 
