@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's affair: the first one loads what later ones have.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 # Frames of tests are small, and threads that wait for each other cost more than they bring.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userprofile.errors import UsageError
-from userprofile.spec import DenseFeature, FeatureSpec, fit_spec, signed_log, skewness, vocabulary_index
+from userprofile.spec import (
+    DenseFeature,
+    FeatureSpec,
+    fit_spec,
+    places_of,
+    signed_log,
+    skewness,
+    vocabulary_index,
+)
 
 SPEC = FeatureSpec(
     dense=(DenseFeature("spend_30d", 0.1, 1 / 3, True), DenseFeature("days_since_purchase", -2.0, 5.0, False)),
@@ -19,7 +27,9 @@ SPEC = FeatureSpec(
     category_level=2,
     item_vocabulary=(9, 4),
     category_vocabulary=(3,),
-    label_categories=(),
+    window_days=(1.0, 14.0),
+    churn_active_days=90,
+    heads={"purchase": (), "next_categories": (4, 2)},
 )
 
 
@@ -31,7 +41,6 @@ def training_rows(**changed: Any) -> pa.Table:
         "absent": pa.array([None] * 4, pa.float64()),
         "sequence_item": [[5, 5, 8], [8, 8], [3, 0, 0, 0, 0], []],
         "sequence_category_1": [[1, 1, 2], [2, 2], [2, 0, 0, 0, 0], []],
-        "label_next_categories": [[1, 2], [2], [], [4]],
     }
     return pa.table({**columns, **changed})
 
@@ -42,7 +51,8 @@ def fit(table: pa.Table, **changed: Any) -> FeatureSpec:
         "sequence_length": 3,
         "category_level": 1,
         "item_vocabulary_size": 10,
-        "label_category_limit": 10,
+        "window_days": (0, 14),
+        "churn_active_days": 90,
     }
     return fit_spec(table, **{**settings, **changed})
 
@@ -53,11 +63,11 @@ def test_a_spec_survives_its_json() -> None:
 
 def test_a_spec_of_another_format_is_refused_and_says_so() -> None:
     older = json.dumps({**json.loads(SPEC.to_json()), "format_version": 0})
-    with pytest.raises(UsageError, match=r"another format[\s\S]*format_version 1[\s\S]*format_version 0"):
+    with pytest.raises(UsageError, match=r"another format[\s\S]*format_version 2[\s\S]*format_version 0"):
         FeatureSpec.from_json(older)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 1}', '{"format_version": 1, "dense": [], "more": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 2}', '{"format_version": 2, "dense": [], "more": 1}'])
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         FeatureSpec.from_json(text)
@@ -71,14 +81,13 @@ def test_vocabularies_are_ordered_by_count_then_code_without_none_and_without_ra
     spec = fit(training_rows())
     assert spec.item_vocabulary == (8, 5)
     assert spec.category_vocabulary == (2, 1)
-    assert spec.label_categories == (2, 1, 4)
-    assert fit(training_rows(), item_vocabulary_size=1, label_category_limit=2).item_vocabulary == (8,)
+    assert fit(training_rows(), item_vocabulary_size=1).item_vocabulary == (8,)
 
 
 def test_a_heavy_tail_is_measured_after_the_logarithm() -> None:
     values = np.exp(np.random.default_rng(3).normal(3, 2, 500))
     empty = pa.array([[]] * 500, pa.list_(pa.int32()))
-    lists = dict.fromkeys(("sequence_item", "sequence_category_1", "label_next_categories"), empty)
+    lists = dict.fromkeys(("sequence_item", "sequence_category_1"), empty)
     table = pa.table({"spend": values, **lists})
     (feature,) = fit(table, dense_names=["spend"]).dense
     assert feature.logarithm
@@ -119,11 +128,17 @@ def test_indices_are_those_of_a_dictionary(codes: list[int], vocabulary: list[in
     assert vocabulary_index(np.array(codes, dtype=np.int32), vocabulary).tolist() == expected
 
 
+@given(st.lists(st.integers(0, 12)), st.lists(st.integers(0, 12), unique=True))
+def test_places_are_those_of_a_dictionary(codes: list[int], classes: list[int]) -> None:
+    expected = [classes.index(code) if code in classes else -1 for code in codes]
+    assert places_of(np.array(codes, dtype=np.int8), classes).tolist() == expected
+
+
 @given(st.lists(st.lists(st.integers(0, 4)), min_size=1, max_size=6))
 def test_a_vocabulary_is_a_counter_most_frequent_first(lists: list[list[int]]) -> None:
     items = pa.array(lists, pa.list_(pa.int32()))
     nothing = pa.array([[]] * len(lists), pa.list_(pa.int32()))
-    table = pa.table({"sequence_item": items, "sequence_category_1": nothing, "label_next_categories": nothing})
+    table = pa.table({"sequence_item": items, "sequence_category_1": nothing})
     counted = Counter(code for one in lists for code in one if code)
     expected = [code for code, count in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])) if count > 1]
     assert list(fit(table, dense_names=[]).item_vocabulary) == expected

@@ -6,8 +6,8 @@ Writer, reader, training and scoring share this one definition, so that a number
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -18,10 +18,13 @@ import pyarrow.compute as pc
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.errors import UsageError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # Files of a model folder that scoring needs.
-NETWORK_FILE, SPEC_FILE, CALIBRATION_FILE = "network.keras", "spec.json", "calibration.json"
+NETWORK_FILE, SPEC_FILE, SERVING_FILE = "network.keras", "spec.json", "serving.json"
+
+# Beside them: names of the codes that scores are about, by kind and code.
+WORDS_FILE = "words.json"
 
 NONE_INDEX = 0
 UNKNOWN_INDEX = 1
@@ -46,7 +49,9 @@ class FeatureSpec:
     """Order and meaning of the network's inputs and labels.
 
     Vocabularies hold codes of silver.codes, most frequent first. An index is 0 for none or padding, 1 for a code
-    outside the vocabulary, i + 2 for vocabulary[i]. `label_categories` are codes of `category_level`.
+    outside the vocabulary, i + 2 for vocabulary[i]. Labels are of the days from window_days[0] after the as-of instant
+    on, for window_days[1]. `heads` are those that the network has, with the codes each tells apart; who bought in
+    `churn_active_days` before the instant can leave.
     """
 
     dense: tuple[DenseFeature, ...]
@@ -54,7 +59,9 @@ class FeatureSpec:
     category_level: int
     item_vocabulary: tuple[int, ...]
     category_vocabulary: tuple[int, ...]
-    label_categories: tuple[int, ...]
+    window_days: tuple[float, float]
+    churn_active_days: int
+    heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def dense_names(self) -> tuple[str, ...]:
@@ -74,9 +81,10 @@ class FeatureSpec:
         fields = _fields_of(text)
         try:
             fields["dense"] = [DenseFeature(**feature) for feature in fields["dense"]]
+            fields["heads"] = {name: tuple(classes) for name, classes in fields["heads"].items()}
             values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
             return cls(**values)
-        except (KeyError, TypeError) as reason:
+        except (KeyError, TypeError, AttributeError) as reason:
             raise _not_a_spec(str(reason)) from reason
 
 
@@ -87,10 +95,11 @@ def fit_spec(
     sequence_length: int,
     category_level: int,
     item_vocabulary_size: int,
-    label_category_limit: int,
+    window_days: tuple[float, float],
+    churn_active_days: int,
     minimum_count: int = 2,
 ) -> FeatureSpec:
-    """The spec of gold.training_examples rows; only rows of the train split may be given.
+    """The spec of gold.training_examples rows, without heads; only rows of the train split may be given.
 
     A dense feature that is all null or constant is dropped. A vocabulary takes codes seen at least `minimum_count`
     times, so that rare ones share, and thereby train, the unknown index. Raises UsageError for a missing column,
@@ -99,15 +108,16 @@ def fit_spec(
     if category_level not in CATEGORY_LEVELS:
         raise UsageError("no such category level", expected=str(CATEGORY_LEVELS), received=str(category_level))
     category_column = f"sequence_category_{category_level}"
-    _require_columns(train, [*dense_names, "sequence_item", category_column, "label_next_categories"])
+    _require_columns(train, [*dense_names, "sequence_item", category_column])
     _require_train_rows(train)
     return FeatureSpec(
         dense=tuple(_dense_features(train, dense_names)),
         sequence_length=sequence_length,
         category_level=category_level,
-        item_vocabulary=_frequent(train["sequence_item"], minimum_count)[:item_vocabulary_size],
-        category_vocabulary=_frequent(train[category_column], minimum_count),
-        label_categories=_frequent(train["label_next_categories"], 1)[:label_category_limit],
+        item_vocabulary=frequent(train["sequence_item"], minimum_count)[:item_vocabulary_size],
+        category_vocabulary=frequent(train[category_column], minimum_count),
+        window_days=window_days,
+        churn_active_days=churn_active_days,
     )
 
 
@@ -119,6 +129,20 @@ def vocabulary_index(codes: np.ndarray, vocabulary: Sequence[int]) -> np.ndarray
     """
     index_of = _index_of(tuple(vocabulary))
     return index_of[np.minimum(codes, len(index_of) - 1)]
+
+
+def places_of(codes: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """int of the shape of `codes`: the place of each in `classes`, which are different; -1 for one that is not there.
+
+    >>> places_of(np.array([7, 0, 5, 9]), (5, 7)).tolist()
+    [1, -1, 0, -1]
+    """
+    known = np.asarray(classes, np.int64)
+    if not known.size:
+        return np.full(codes.shape, -1)
+    order = np.argsort(known)
+    place = order[np.minimum(np.searchsorted(known[order], codes), known.size - 1)]
+    return np.where(known[place] == codes, place, -1)
 
 
 @lru_cache(maxsize=8)
@@ -157,7 +181,7 @@ def _dense_features(train: pa.Table, names: Iterable[str]) -> Iterable[DenseFeat
         yield DenseFeature(name, mean=float(values.mean()), scale=float(values.std()), logarithm=logarithm)
 
 
-def _frequent(lists: pa.ChunkedArray, minimum_count: int) -> tuple[int, ...]:
+def frequent(lists: pa.ChunkedArray, minimum_count: int) -> tuple[int, ...]:
     """Codes other than 0, most frequent first, the smaller code first among equals."""
     codes, counts = np.unique(pc.list_flatten(lists).to_numpy(), return_counts=True)
     kept = (codes != 0) & (counts >= minimum_count)

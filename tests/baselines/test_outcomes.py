@@ -102,16 +102,25 @@ def test_the_same_seed_grows_the_same_trees(train, unseen):
     assert first.tolist() == second.tolist()
 
 
-def test_the_logistic_regression_is_the_curve_of_its_weights(train, unseen):
+def test_the_logistic_regression_is_the_curve_of_its_weights_and_the_likeliest(train, unseen):
     fitted = RfmLogistic.fit(train)
-    scale, curve = fitted.model
-    for row, chance in zip(unseen.slice(0, 50).to_pylist(), fitted.predict(unseen.slice(0, 50)), strict=True):
+
+    def score(row: dict, weights: list[float]) -> float:
         values = [math.log1p(row[name] or 0) for name in RFM] + [row["rfm_recency_days"] is not None]
-        score = curve.intercept_[0] + sum(
-            weight * (value - mean) / spread
-            for weight, value, mean, spread in zip(curve.coef_[0], values, scale.mean_, scale.scale_, strict=True)
-        )
-        assert chance == pytest.approx(1 / (1 + math.exp(-score)))
+        return weights[-1] + sum(weight * value for weight, value in zip(weights, values, strict=False))
+
+    weights = [*fitted.weights, fitted.intercept]
+    for row, chance in zip(unseen.slice(0, 50).to_pylist(), fitted.predict(unseen.slice(0, 50)), strict=True):
+        assert chance == pytest.approx(1 / (1 + math.exp(-score(row, weights))))
+
+    def log_loss(weights: list[float]) -> float:
+        scores = [(score(row, weights), row["label_purchase"]) for row in train.to_pylist()]
+        return sum(math.log1p(math.exp(-one if bought else one)) for one, bought in scores)
+
+    for place in range(len(weights)):
+        for shift in (-0.02, 0.02):
+            moved = [weight + shift * (place == other) for other, weight in enumerate(weights)]
+            assert log_loss(weights) <= log_loss(moved)
 
 
 def test_bg_nbd_is_fitted_on_buyers_and_silent_of_others(unseen):

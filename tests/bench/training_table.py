@@ -27,7 +27,7 @@ def write_table(folder: Path, *, rows: int) -> FeatureSpec:
     write_deltalake(str(folder), both, partition_by=["split"], writer_properties=properties)
     return fit_spec(
         table.slice(0, 5_000), dense_names=DENSE, sequence_length=EVENTS, category_level=1, item_vocabulary_size=5_000,
-        label_category_limit=300,
+        window_days=(0, 14), churn_active_days=90,
     )  # fmt: skip
 
 

@@ -49,14 +49,14 @@ def test_a_row_is_a_user_with_an_event_before_the_date(features, random_log, as_
     assert set(features(events, as_ofs).select("user_id", "as_of_date").iter_rows()) == expected
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1_000), shuffle=st.integers(0, 1_000))
 def test_the_order_of_rows_never_matters(features, random_log, as_ofs, seed, shuffle):
     events = random_log(seed)
     assert features(events.sample(fraction=1, shuffle=True, seed=shuffle), as_ofs).equals(features(events, as_ofs))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1_000), added=st.integers(0, 1_000), late=st.integers(0, 10**13))
 def test_events_at_or_after_the_instant_change_no_bit(features, random_log, as_ofs, seed, added, late):
     as_of = as_ofs[0]

@@ -80,7 +80,7 @@ def test_rows_are_those_of_the_declared_table(random_log, as_ofs):
     assert counts_per_item(of_items(random_log(0)), as_ofs=[]).equals(empty)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1_000), shuffle=st.integers(0, 1_000))
 def test_the_order_of_rows_never_matters(random_log, as_ofs, seed, shuffle):
     events = of_items(random_log(seed))

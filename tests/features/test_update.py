@@ -62,7 +62,7 @@ def as_of_day(number):
     return AsOf.at(FIRST + dt.timedelta(days=number), TIMEZONE)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 1_000),
     steps=st.lists(st.integers(1, 9), min_size=1, max_size=4),

@@ -102,7 +102,7 @@ def test_the_floor_leaves_out_rows_and_changes_none(categories, random_log):
     assert totals.to_list() == pytest.approx([1.0] * totals.len()), "affinities are shares of all categories"
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1_000), shuffle=st.integers(0, 1_000))
 def test_the_order_of_rows_never_matters(categories, random_log, seed, shuffle):
     events = random_log(seed)

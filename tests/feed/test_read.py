@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from userprofile.errors import ConflictError, DataGateError
-from userprofile.feed.examples import FEATURE_KEYS, LABEL_KEYS, ExampleForm, to_batch
+from userprofile.feed.examples import FEATURE_KEYS, ExampleForm, to_batch
 from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import batches, read_ahead
 from userprofile.spec import DenseFeature, FeatureSpec
@@ -22,9 +22,17 @@ SPEC = FeatureSpec(
     category_level=2,
     item_vocabulary=(7, 3, 9),
     category_vocabulary=(2, 1),
-    label_categories=(5, 6, 8),
+    window_days=(0.0, 14.0),
+    churn_active_days=90,
 )
-FORM = ExampleForm(SPEC)
+LABEL = pa.schema({"label_spend": pa.int64()})
+
+
+def spent(table: pa.Table) -> dict[str, np.ndarray]:
+    return {"label_spend": table["label_spend"].to_numpy().astype(np.float32)}
+
+
+FORM = ExampleForm(SPEC, LABEL, spent)
 
 
 def examples(rows: int, *, seed: int = 1, longest: int = 9) -> pa.Table:
@@ -45,11 +53,7 @@ def examples(rows: int, *, seed: int = 1, longest: int = 9) -> pa.Table:
             "sequence_item": lists(0, 10, pa.int32()),
             "sequence_category_2": lists(0, 4, pa.int32()),
             "sequence_age_days": lists(1, 100, pa.float32()),
-            "label_purchase": pa.array([chance.randint(0, 1) for _ in range(rows)], pa.int8()),
             "label_spend": pa.array([chance.randint(0, 5000) for _ in range(rows)], pa.int64()),
-            "label_next_categories": pa.array(
-                [chance.sample(range(4, 10), chance.randint(0, 4)) for _ in range(rows)], pa.list_(pa.int32())
-            ),
         }
     )
 
@@ -73,11 +77,7 @@ def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
             cells([index(c, spec.category_vocabulary) for c in row["sequence_category_2"]]) for row in rows
         ],
         "sequence_age_days": [cells(row["sequence_age_days"]) for row in rows],
-        "label_purchase": [row["label_purchase"] for row in rows],
         "label_spend": [row["label_spend"] for row in rows],
-        "label_next_categories": [
-            [float(category in row["label_next_categories"]) for category in spec.label_categories] for row in rows
-        ],
         "weight": [1.0] * len(rows),
     }
 
@@ -86,7 +86,7 @@ def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
 def test_arrays_equal_a_naive_loop(seed):
     whole = examples(60, seed=seed)
     chunked = pa.concat_tables([whole.slice(3, 20), whole.slice(30, 0), whole.slice(41)])
-    batch = to_batch(chunked, SPEC)
+    batch = FORM.batch(chunked)
     for key, expected in naive(chunked, SPEC).items():
         shape = (chunked.num_rows, *np.shape(expected)[1:])
         np.testing.assert_array_equal(batch[key], np.asarray(expected, batch[key].dtype).reshape(shape), err_msg=key)
@@ -94,16 +94,14 @@ def test_arrays_equal_a_naive_loop(seed):
 
 def test_shapes_and_types_hold_for_no_rows_and_for_no_events():
     for table in (examples(0), examples(5, longest=0)):
-        batch = to_batch(table, SPEC)
+        batch = FORM.batch(table)
         assert {key: (values.shape[1:], values.dtype) for key, values in batch.items()} == {
             "dense": ((2,), np.float32),
             "sequence_action": ((4,), np.int32),
             "sequence_item": ((4,), np.int32),
             "sequence_category": ((4,), np.int32),
             "sequence_age_days": ((4,), np.float32),
-            "label_purchase": ((), np.float32),
             "label_spend": ((), np.float32),
-            "label_next_categories": ((3,), np.float32),
             "weight": ((), np.float32),
         }
 
@@ -119,11 +117,12 @@ def test_a_null_list_is_an_empty_one_and_long_offsets_are_read_too():
     np.testing.assert_array_equal(batch["sequence_item"][1:], to_batch(examples(6), SPEC)["sequence_item"][1:])
 
 
-def test_labels_are_optional_and_a_missing_feature_is_named():
+def test_scoring_needs_no_labels_and_a_missing_column_is_named():
     table = examples(4)
-    assert set(to_batch(table.drop_columns(list(LABEL_KEYS)), SPEC)) == {*FEATURE_KEYS, "weight"}
-    with pytest.raises(DataGateError, match="expected: sequence_item"):
-        to_batch(table.drop_columns(["sequence_item"]), SPEC)
+    assert set(to_batch(table.drop_columns(["label_spend"]), SPEC)) == {*FEATURE_KEYS, "weight"}
+    for missing in ("sequence_item", "label_spend"):
+        with pytest.raises(DataGateError, match=f"expected: {missing}"):
+            FORM.batch(table.drop_columns([missing]))
 
 
 def written(folder: Path, *, rows: int, per_group: int) -> list[RowGroup]:
@@ -143,7 +142,7 @@ def test_every_row_comes_once_whole_and_padding_weighs_nothing(tmp_path, rows, s
     assert [len(batch["weight"]) for batch in read] == [8] * plan.steps
     real = {key: np.concatenate([batch[key][batch["weight"] > 0] for batch in read]) for key in read[0]}
     order = np.argsort(real["dense"][:, 0])
-    for key, expected in to_batch(examples(rows), SPEC).items():
+    for key, expected in FORM.batch(examples(rows)).items():
         np.testing.assert_array_equal(real[key][order], expected, err_msg=key)
 
 

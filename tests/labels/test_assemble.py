@@ -75,7 +75,7 @@ def test_events_of_one_instant_stand_by_their_order(labels, event, frame, as_ofs
     assert labels(frame(rows), as_ofs[:1])["label_next_item"].to_list() == [2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 500), added=st.integers(0, 500), shuffle=st.integers(0, 500))
 def test_nothing_outside_the_window_and_no_order_of_rows_matters(
     labels, random_log, as_ofs, label_window, seed, added, shuffle

@@ -6,7 +6,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from userprofile.model.metrics import binary_metrics, over_seeds, place_metrics, ranking_metrics, spend_metrics
+from userprofile.model.metrics import (
+    binary_metrics,
+    concordance,
+    listed_ranking_of_rows,
+    over_seeds,
+    place_metrics,
+    ranking_of_rows,
+    spend_metrics,
+)
 
 RANDOM = np.random.default_rng(5)
 
@@ -55,34 +63,46 @@ def test_seeds_have_a_mean_and_an_interval() -> None:
     assert over_seeds([{"auc": 0.5}]) == {"auc": 0.5}
 
 
-def ranking_by_hand(multi_hot: np.ndarray, scores: np.ndarray, k: int) -> dict[str, float]:
-    gains, recalls = [], []
-    for hot, row in zip(multi_hot, scores, strict=True):
-        positives = int(sum(hot))
-        if not positives:
+def ranking_by_hand(positive: set[int], row: list[float]) -> tuple[float, float, float]:
+    places = sorted(range(len(row)), key=lambda column: (-row[column], column))[:10]
+    gain = sum(1 / math.log2(2 + place) for place, column in enumerate(places) if column in positive)
+    hits = sum(column in positive for column in places)
+    best = sum(1 / math.log2(2 + place) for place in range(min(10, len(positive))))
+    return gain / best, float(hits > 0), hits / len(positive)
+
+
+@pytest.mark.parametrize("columns", [3, 10, 40])
+def test_rankings_are_their_formulas_row_by_row(columns: int) -> None:
+    multi_hot = (RANDOM.random((50, columns)) < 0.3).astype(np.float32)
+    scores = RANDOM.permuted(np.tile(np.arange(columns), (50, 1)), axis=1).astype(np.float32)
+    listed = np.zeros((50, columns), int)
+    for number, hot in enumerate(multi_hot):
+        found = RANDOM.permutation(np.flatnonzero(hot)) + 1
+        listed[number, : len(found)] = found
+    whole, of_lists = ranking_of_rows(multi_hot, scores), listed_ranking_of_rows(listed, scores)
+    for number, hot in enumerate(multi_hot):
+        if not hot.any():
+            assert all(np.isnan(values[number]) for values in (*whole.values(), *of_lists.values()))
             continue
-        places = sorted(range(len(row)), key=lambda column: (-row[column], column))[:k]
-        gain = sum(1 / math.log2(2 + place) for place, column in enumerate(places) if hot[column])
-        gains.append(gain / sum(1 / math.log2(2 + place) for place in range(min(k, positives, len(row)))))
-        recalls.append(sum(hot[column] for column in places) / positives)
-    rows = float(len(gains))
-    return {
-        f"ndcg@{k}": sum(gains) / rows,
-        f"recall@{k}": sum(recalls) / rows,
-        "rows": rows,
-        "rows_without_positive": len(multi_hot) - rows,
-    }
+        ndcg, hit, recall = ranking_by_hand(set(np.flatnonzero(hot).tolist()), scores[number].tolist())
+        assert {name: values[number] for name, values in whole.items()} == pytest.approx(
+            {"ndcg@10": ndcg, "recall@10": recall}
+        )
+        assert {name: values[number] for name, values in of_lists.items()} == pytest.approx(
+            {"ndcg@10": ndcg, "hr@10": hit, "recall@10": recall}
+        )
 
 
-@pytest.mark.parametrize("k", [1, 3, 10])
-def test_ranking_metrics_are_their_formulas(k: int) -> None:
-    multi_hot = (RANDOM.random((50, 6)) < 0.3).astype(np.float32)
-    scores = RANDOM.integers(0, 4, (50, 6)).astype(np.float32)
-    assert ranking_metrics(multi_hot, scores, k) == pytest.approx(ranking_by_hand(multi_hot, scores, k))
+def test_ties_of_a_ranking_go_to_the_earlier_column() -> None:
+    multi_hot = np.eye(12)[[0, 11]]
+    assert ranking_of_rows(multi_hot, np.zeros((2, 12)))["ndcg@10"].tolist() == [1, 0]
 
 
-def test_a_perfect_order_has_ndcg_one_and_rows_without_positive_are_counted() -> None:
-    multi_hot = np.array([[1, 0, 1], [0, 0, 0]])
-    measured = ranking_metrics(multi_hot, multi_hot.astype(float))
-    assert measured == {"ndcg@10": 1.0, "recall@10": 1.0, "rows": 1.0, "rows_without_positive": 1.0}
-    assert ranking_metrics(multi_hot[1:], multi_hot[1:])["ndcg@10"] is None
+def test_concordance_counts_pairs_of_different_times() -> None:
+    came, expected = RANDOM.integers(0, 5, 60), RANDOM.integers(0, 6, 60)
+    pairs = [(i, j) for i, j in product(range(60), repeat=2) if came[i] < came[j]]
+    right = sum(1.0 if expected[i] < expected[j] else 0.5 if expected[i] == expected[j] else 0.0 for i, j in pairs)
+    assert concordance(came, expected) == pytest.approx(right / len(pairs))
+    assert concordance(came, came) == pytest.approx(1)
+    assert concordance(came, np.ones(60)) == pytest.approx(0.5)
+    assert concordance(np.ones(60), expected) is None

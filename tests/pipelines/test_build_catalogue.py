@@ -126,7 +126,8 @@ def spec_of(train: pl.DataFrame, catalogue: Catalogue) -> FeatureSpec:
         sequence_length=5,
         category_level=1,
         item_vocabulary_size=10,
-        label_category_limit=10,
+        window_days=(0, 14),
+        churn_active_days=90,
     )
 
 

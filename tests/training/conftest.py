@@ -15,12 +15,13 @@ import pytest
 from deltalake import WriterProperties, write_deltalake
 
 import userprofile.model.profile_model  # noqa: F401  (registers the layers that a network's file names)
+from userprofile.heads.every import with_heads
 from userprofile.spec import FeatureSpec, fit_spec
 from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import NETWORK as NETWORK_FILE
 from userprofile.training.trained import Trained
 
-NETWORK = {
+NETWORK: dict[str, Any] = {
     "encoder": "gru",
     "layers": 1,
     "heads": 1,
@@ -31,6 +32,9 @@ NETWORK = {
     "dense_width": 5,
     "embedding_width": 8,
     "dropout": 0.0,
+    "fusion": "concat",
+    "task_weights": "fixed",
+    "task_weight": {"purchase": 1.0, "spend": 0.5, "next_categories": 1.0, "next_action": 0.5, "window_items": 0.2},
 }
 
 
@@ -61,6 +65,8 @@ def examples(rows: int, split: str, *, seed: int) -> pa.Table:
                 [[int(c[-1])] if b and len(c) else [] for b, c in zip(buys, categories, strict=True)],
                 pa.list_(pa.int32()),
             ),
+            "label_next_action": pa.array([4 if bought else None for bought in buys], pa.int8()).fill_null(0),
+            "label_window_items": lists([chance.integers(1, 30, n) for n in chance.integers(0, 4, rows)], pa.int32()),
         }
     )
 
@@ -84,14 +90,17 @@ def own_table(table: str, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def spec() -> FeatureSpec:
     """Fitted on the training rows of `table`."""
-    return fit_spec(
-        examples(203, "train", seed=1),
+    rows = examples(203, "train", seed=1)
+    fitted = fit_spec(
+        rows,
         dense_names=["activity", "recency"],
         sequence_length=5,
         category_level=1,
         item_vocabulary_size=20,
-        label_category_limit=10,
+        window_days=(0.0, 14.0),
+        churn_active_days=90,
     )
+    return with_heads(fitted, rows, NETWORK["task_weight"], most_classes=10)[0]
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 import userprofile.training.here as here
 from userprofile.errors import EnvironmentMismatchError, UserprofileError
 from userprofile.feed.plan import Plan, RowGroup, plan_pass
-from userprofile.model.profile_model import build_model
 from userprofile.training.guards import checksums, digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.launch import launch
 
@@ -35,7 +34,7 @@ class Others:
 def model(request_for) -> keras.Model:
     keras.utils.set_random_seed(1)
     request = request_for()
-    return build_model(request.spec, settings=request.settings)
+    return task_of(request).model()
 
 
 @pytest.mark.parametrize(

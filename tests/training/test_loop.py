@@ -15,11 +15,8 @@ import tensorflow as tf
 from deltalake import DeltaTable, write_deltalake
 
 from userprofile.errors import DataGateError, UserprofileError
-from userprofile.feed.examples import FEATURE_KEYS
 from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import batches
-from userprofile.model.losses import weighted_losses
-from userprofile.model.profile_model import build_model
 from userprofile.tables.row_groups import row_groups
 from userprofile.training import loop, state
 from userprofile.training.collective import alone
@@ -156,17 +153,18 @@ def test_a_step_is_the_clipped_mean_gradient_and_padding_changes_nothing(request
     results = []
     for batch in (padded, exact):
         keras.utils.set_random_seed(1)
-        model = build_model(request.spec, settings=request.settings)
+        model = task_of(request).model()
         before = model.get_weights()
         sums = training_step(WholeStep(task_of(request), model, keras.optimizers.SGD(1.0), alone()))(batch)
         results.append((sums, [b - a for b, a in zip(before, model.get_weights(), strict=True)]))
     for of_padded, of_exact in zip(results[0][1], results[1][1], strict=True):
         np.testing.assert_allclose(of_padded, of_exact, atol=1e-6)
     keras.utils.set_random_seed(1)
-    model = build_model(request.spec, settings=request.settings)
+    model = task_of(request).model()
     with tf.GradientTape() as tape:
-        losses = weighted_losses(model({key: exact[key] for key in FEATURE_KEYS}), exact)
-        mean = tf.add_n(list(losses.values())) / 203
+        task = task_of(request)
+        losses = task.sums(model, exact, training=False)
+        mean = task.objective(model, losses) / 203
     gradients = [tf.convert_to_tensor(g) for g in tape.gradient(mean, [v.value for v in model.trainable_variables])]
     norm = np.sqrt(sum(float(tf.reduce_sum(g**2)) for g in gradients))
     for moved, gradient in zip(results[1][1], gradients, strict=True):
@@ -177,7 +175,7 @@ def test_a_step_is_the_clipped_mean_gradient_and_padding_changes_nothing(request
 
 def test_validation_changes_no_weight_and_sums_add_up(request_for):
     request = request_for()
-    model = build_model(request.spec, settings=request.settings)
+    model = task_of(request).model()
     before, sums = model.get_weights(), Sums()
     step, batch = validation_step(task_of(request), model), one_batch(request, batch_rows=203)
     whole = step(batch)

@@ -127,3 +127,43 @@ def test_parts_that_are_asked_for_are_learnt_from(next_items) -> None:
     assert [entry["validation"] for entry in trained.history] == [None, None]
     with pytest.raises(DataGateError, match="nothing to learn from"):
         train(replace(next_items(), learnt="holdout"), alone(), report=quiet)
+
+
+def objective_of(request: TrainingRequest, log_variances: list[float] | None = None) -> float:
+    task = task_of(request)
+    model = task.model()
+    if log_variances:
+        model.get_layer("task_weights").log_variances.assign(log_variances)
+    sums = {name: keras.ops.convert_to_tensor(float(place)) for place, name in enumerate(request.spec.heads, start=1)}
+    return float(task.objective(model, {"weight": keras.ops.convert_to_tensor(10.0), **sums}))
+
+
+def test_heads_weigh_what_the_settings_say_or_what_is_learnt(request_for) -> None:
+    request = request_for()
+    heads = list(request.spec.heads)
+    given = request.settings["task_weight"]
+    assert objective_of(request) == pytest.approx(sum(given[name] * place for place, name in enumerate(heads, start=1)))
+    learnt = request_for(settings={**request.settings, "task_weights": "uncertainty"})
+    assert objective_of(learnt) == pytest.approx(sum(range(1, len(heads) + 1)))
+    s = [0.5 * place - 1 for place in range(len(heads))]
+    expected = sum(np.exp(-one) * place + 10 * one for place, one in enumerate(s, start=1))
+    assert objective_of(learnt, s) == pytest.approx(expected, rel=1e-5)
+
+
+def test_weights_of_tasks_are_learnt_and_saved(request_for, tmp_path: Path) -> None:
+    request = request_for(settings={**request_for().settings, "task_weights": "uncertainty"})
+    trained = train(request, alone(), report=quiet)
+    (tmp_path / NETWORK).write_bytes(trained.files[NETWORK])
+    learnt = keras.saving.load_model(tmp_path / NETWORK).get_layer("task_weights").log_variances.numpy()
+    assert np.abs(learnt).min() > 0
+
+
+def test_predictions_of_every_head_are_kept(request_for) -> None:
+    request = request_for()
+    task = task_of(request)
+    files = task.judged(task.model(), request, lambda split, done: None)
+    kept = dict(np.load(io.BytesIO(files[PREDICTIONS.format("validation")])))
+    assert {len(values) for values in kept.values()} == {60}
+    assert {"purchase_logit", "label_purchase", "category_logits", "next_action_logits", "window_items_ndcg@10"} <= set(
+        kept
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import expit, logit
 
-from userprofile.baselines.outcomes import Fit
+from userprofile.baselines.rung import Fit
 from userprofile.errors import DataGateError
 
 # What is certain would outvote all others.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,23 +14,13 @@ from userprofile.baselines.boosting import BoostedTrees
 from userprofile.baselines.gamma_gamma import GammaGamma
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RfmLogistic, RfmPoisson
+from userprofile.baselines.rung import Fit
 from userprofile.baselines.spend import MeanSpend
 from userprofile.errors import DataGateError
 from userprofile.spec import dense_values
 
 BUYS, PURCHASE_DAYS, SPEND = "label_purchase", "label_purchase_days", "label_spend"
 BG_NBD_COLUMNS = ("bg_nbd_purchase_days", "bg_nbd_purchase_probability", "bg_nbd_alive", "bg_nbd_spend")
-
-
-class Rung(Protocol):
-    """A model that was fitted."""
-
-    def predict(self, table: pa.Table) -> np.ndarray:
-        """[rows]."""
-        ...
-
-
-Fit = Callable[[pa.Table], Rung]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import expit
 
 from userprofile.spec import dense_values, signed_log
 
@@ -17,19 +18,23 @@ RFM = ("rfm_recency_days", "rfm_frequency", "rfm_monetary")
 class RfmLogistic:
     """Logistic regression on the logarithms of RFM; not shrunk, since four weights need no help."""
 
-    model: Any
+    weights: tuple[float, ...]
+    intercept: float
 
     @classmethod
-    def fit(cls, train: pa.Table) -> RfmLogistic:
-        """Reads label_purchase, of both classes, and RFM, whose nulls are "never bought"."""
+    def fit(cls, train: pa.Table, *, label: str = "label_purchase") -> RfmLogistic:
+        """Reads `label`, of both classes, and RFM, whose nulls are "never bought"."""
         # Here and not above: it takes a second, and most jobs fit nothing.
         from sklearn.linear_model import LogisticRegression
 
-        return cls(_scaled(LogisticRegression(C=np.inf)).fit(_rfm(train), train["label_purchase"].to_numpy()))
+        fitted = _scaled(LogisticRegression(C=np.inf)).fit(_rfm(train), train[label].to_numpy())
+        scaler, regression = fitted.named_steps.values()
+        weights = regression.coef_[0] / scaler.scale_
+        return cls(tuple(weights.tolist()), float(regression.intercept_[0] - weights @ scaler.mean_))
 
     def predict(self, table: pa.Table) -> np.ndarray:
         """[rows] probability."""
-        return np.asarray(self.model.predict_proba(_rfm(table))[:, 1])
+        return np.asarray(expit(_rfm(table) @ np.array(self.weights) + self.intercept))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from userprofile.errors import UserprofileError
 
-LARGER_IS_BETTER = {"auc": True, "ndcg@10": True, "correlation": True, "mae": False, "log_loss": False}
+LARGER_IS_BETTER = {
+    "auc": True,
+    "ndcg@10": True,
+    "correlation": True,
+    "concordance": True,
+    "mae": False,
+    "log_loss": False,
+}
 
 
 @dataclass(frozen=True)

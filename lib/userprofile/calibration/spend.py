@@ -1,4 +1,4 @@
-"""Money that adds up: from the logarithm of a buyer's amount back to what a user is expected to spend."""
+"""Money that adds up: what users are expected to spend, together as much as they do."""
 
 from __future__ import annotations
 
@@ -8,33 +8,30 @@ import numpy as np
 
 from userprofile.calibration.platt import MINIMUM_ROWS
 
-# e**30 minor units is beyond any purse; a wild logit must not overflow an int64.
-LARGEST_LOG1P = 30.0
-
 
 @dataclass(frozen=True)
 class SpendCorrection:
-    """expected spend = factor * probability * (exp(spend_log1p) - 1), in minor units.
+    """corrected = factor * expected, in minor units.
 
-    Back from a logarithm, a prediction of the centre falls short of the mean. The factor is the ratio of what was spent
-    to what was predicted (Snowdon 1991, Canadian J. of Forest Research 21(5)): total spend comes out right on the rows
-    it was fitted on, whatever the errors' distribution, where smearing (Duan 1983, JASA 78) trusts the largest error.
+    The factor is the ratio of what was spent to what was predicted (Snowdon 1991, Canadian J. of Forest Research
+    21(5)): total spend comes out right on the rows it was fitted on, whatever the distribution of errors.
     """
 
     factor: float = 1.0
     not_fitted_because: str = ""
 
     @classmethod
-    def fit(cls, spend_log1p: np.ndarray, probability: np.ndarray, spend: np.ndarray) -> SpendCorrection:
-        """Of the validation split; factor 1 for fewer than MINIMUM_ROWS rows, or where nobody is predicted to spend."""
+    def fit(cls, expected: np.ndarray, spend: np.ndarray) -> SpendCorrection:
+        """Of the validation split; factor 1 for fewer than MINIMUM_ROWS rows, where nobody is predicted to spend, and
+        where nobody did.
+        """
         if len(spend) < MINIMUM_ROWS:
             return cls(not_fitted_because=f"{len(spend)} validation rows, fewer than {MINIMUM_ROWS}")
-        predicted = cls().expected(spend_log1p, probability).sum()
-        if predicted <= 0:
-            return cls(not_fitted_because="no spend is predicted on the validation rows")
-        return cls(float(spend.astype(np.float64).sum() / predicted))
+        predicted, spent = float(expected.sum()), float(spend.astype(np.float64).sum())
+        if predicted <= 0 or spent <= 0:
+            return cls(not_fitted_because=f"{spent:g} is spent and {predicted:g} predicted on the validation rows")
+        return cls(spent / predicted)
 
-    def expected(self, spend_log1p: np.ndarray, probability: np.ndarray) -> np.ndarray:
-        """float64 minor units, >= 0; `probability` is the calibrated one."""
-        amount = np.expm1(np.clip(spend_log1p.astype(np.float64), 0.0, LARGEST_LOG1P))
-        return self.factor * probability * amount
+    def corrected(self, expected: np.ndarray) -> np.ndarray:
+        """float64 minor units, >= 0."""
+        return self.factor * expected.astype(np.float64)

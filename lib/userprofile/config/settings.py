@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Va
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Duration, Horizon, Section
 from userprofile.features.own import FeatureFile
+from userprofile.heads.every import HEADS
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -109,8 +110,21 @@ def _of_heads(width: int, others: ValidationInfo) -> int:
 OfHeads = Annotated[Count, AfterValidator(_of_heads)]
 
 
+def _known_heads(weights: dict[str, float]) -> dict[str, float]:
+    if unknown := sorted(set(weights) - set(HEADS)):
+        raise ValueError(f"heads among {', '.join(HEADS)}, not {', '.join(unknown)}")
+    return weights
+
+
+HeadWeights = Annotated[dict[str, Annotated[float, Field(ge=0)]], AfterValidator(_known_heads)]
+
+
 class Network(Encoder):
-    """Sizes of the profile model."""
+    """Sizes of the profile model, how its parts are fused, and what its heads weigh."""
+
+    fusion: Literal["concat", "attention", "gated"]
+    task_weights: Literal["fixed", "uncertainty"]
+    task_weight: HeadWeights
 
     item_width: Count
     category_width: Count

@@ -9,29 +9,31 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from userprofile.feed.lists import last_events, lengths, list_array, padded_events
+from userprofile.feed.lists import last_events, list_array, padded_events
 from userprofile.feed.read import Batch, require_columns
-from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec, dense_values, vocabulary_index
+from userprofile.spec import FeatureSpec, dense_values, vocabulary_index
 
 SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
 FEATURE_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
-LABEL_KEYS = ("label_purchase", "label_spend", "label_next_categories")
 
 
 @dataclass(frozen=True)
 class ExampleForm:
-    """As feed.read.Form, of features and labels."""
+    """As feed.read.Form, of features, and of the labels that `labels` makes of the columns of `label_schema`."""
 
     spec: FeatureSpec
+    label_schema: pa.Schema
+    labels: Callable[[pa.Table], Batch]
 
     def schema(self) -> pa.Schema:
         of_lists = {"sequence_age_days": pa.float32()}
         lists = {name: pa.list_(of_lists.get(name, pa.int32())) for name in (*SEQUENCES, self.spec.category_column)}
-        labels = {"label_purchase": pa.int8(), "label_spend": pa.int64(), "label_next_categories": pa.list_(pa.int32())}
-        return pa.schema({**dict.fromkeys(self.spec.dense_names, pa.float64()), **lists, **labels})
+        features = {**dict.fromkeys(self.spec.dense_names, pa.float64()), **lists}
+        return pa.schema([*pa.schema(features), *self.label_schema])
 
     def batch(self, table: pa.Table) -> Batch:
-        return to_batch(table, self.spec)
+        require_columns(table.column_names, self.label_schema.names)
+        return {**to_batch(table, self.spec), **self.labels(table)}
 
 
 def feature_columns(spec: FeatureSpec) -> list[str]:
@@ -40,18 +42,15 @@ def feature_columns(spec: FeatureSpec) -> list[str]:
 
 
 def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
-    """The rows of `table` as arrays, in their order; labels where the table has label_purchase.
+    """The features of the rows of `table` as arrays, in their order.
 
     dense float32 [rows, D], raw, NaN for null; sequence_action (code + 1), sequence_item and sequence_category
     (vocabulary indices) int32 and sequence_age_days float32, all [rows, T]: the last T events, oldest first, padded
-    with 0 at the end; label_purchase and label_spend (minor units) float32 [rows]; label_next_categories float32
-    [rows, C] multi-hot; weight float32 [rows], all 1. A null list is an empty one.
-    Raises DataGateError for a missing column.
+    with 0 at the end; weight float32 [rows], all 1. A null list is an empty one. Raises DataGateError for a missing
+    column.
     """
-    labels = LABEL_KEYS if LABEL_KEYS[0] in table.column_names else ()
-    require_columns(table.column_names, [*feature_columns(spec), *labels])
-    weight = np.ones(table.num_rows, np.float32)
-    return {**_features(table, spec), **(_labels(table, spec) if labels else {}), "weight": weight}
+    require_columns(table.column_names, feature_columns(spec))
+    return {**_features(table, spec), "weight": np.ones(table.num_rows, np.float32)}
 
 
 def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
@@ -74,19 +73,4 @@ def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
         "sequence_item": events("sequence_item", np.int32, partial(vocabulary_index, vocabulary=spec.item_vocabulary)),
         "sequence_category": events(spec.category_column, np.int32, category),
         "sequence_age_days": events("sequence_age_days", np.float32, lambda days: days),
-    }
-
-
-def _labels(table: pa.Table, spec: FeatureSpec) -> Batch:
-    bought = list_array(table["label_next_categories"])
-    counts = lengths(bought)
-    _, places = last_events(bought, int(counts.max(initial=0)))
-    row = np.repeat(np.arange(table.num_rows), counts)
-    category = vocabulary_index(bought.values.to_numpy()[places], spec.label_categories) - FIRST_KNOWN_INDEX
-    multi_hot = np.zeros((table.num_rows, len(spec.label_categories)), np.float32)
-    multi_hot[row[category >= 0], category[category >= 0]] = 1
-    return {
-        "label_purchase": table["label_purchase"].to_numpy().astype(np.float32),
-        "label_spend": table["label_spend"].to_numpy().astype(np.float32),
-        "label_next_categories": multi_hot,
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
+
+from userprofile.spec import places_of
 
 
 def last_events(lists: pa.ListArray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -31,6 +33,29 @@ def padded_events(
     padded: np.ndarray = np.zeros(present.shape, dtype)
     padded[present] = meaning(lists.values.to_numpy()[places])
     return padded
+
+
+def multi_hot(column: pa.ChunkedArray, classes: Sequence[int]) -> np.ndarray:
+    """float32 [rows, C]: 1 where the row lists the class; codes that are no class are left out."""
+    lists = list_array(column)
+    row = np.repeat(np.arange(len(lists)), lengths(lists))
+    place = places_of(lists.flatten().to_numpy(), classes)
+    hot = np.zeros((len(lists), len(classes)), np.float32)
+    hot[row[place >= 0], place[place >= 0]] = 1
+    return hot
+
+
+def first_listed(column: pa.ChunkedArray, classes: Sequence[int], most: int) -> np.ndarray:
+    """int32 [rows, M]: place + 1 of each listed code that is a class, in order, the first `most` of a row; then 0."""
+    lists = list_array(column)
+    row = np.repeat(np.arange(len(lists)), lengths(lists))
+    place = places_of(lists.flatten().to_numpy(), classes)
+    row, place = row[place >= 0], place[place >= 0]
+    counts = np.bincount(row, minlength=len(lists))
+    within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    listed = np.zeros((len(lists), most), np.int32)
+    listed[row[within < most], within[within < most]] = place[within < most] + 1
+    return listed
 
 
 def list_array(column: pa.ChunkedArray) -> pa.ListArray:

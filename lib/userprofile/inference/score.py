@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
-from scipy.special import softmax
 
-from userprofile.calibration.calibration import Calibration
+from userprofile.baselines.rung import Rung
 from userprofile.errors import UsageError
 from userprofile.feed.examples import FEATURE_KEYS, to_batch
+from userprofile.heads.every import HEADS
+from userprofile.heads.head import Head, Words
+from userprofile.heads.serving import NETWORK, HeadServing, Serving
 from userprofile.model import profile_model  # noqa: F401  registers the layers that a network file names
 from userprofile.schemas.scores import SCORES
-from userprofile.spec import CALIBRATION_FILE, NETWORK_FILE, SPEC_FILE, FeatureSpec
+from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE, WORDS_FILE, FeatureSpec
 
-CATEGORIES_KEPT = 10
-
-# Rows in memory as padded arrays at once: about 2 kB a row at 50 events.
-ROWS_AT_ONCE = 4096
+# Rows in memory at once, with scores of all items.
+ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,22 @@ class Scorer:
     """One model, ready to score; made once per process (cached_scorer), since loading takes seconds."""
 
     spec: FeatureSpec
-    calibration: Calibration
+    serving: Serving
+    rungs: Mapping[str, Rung]  # of heads that the network does not serve
+    words: Words
     forward: Callable[[dict[str, np.ndarray]], dict[str, tf.Tensor]]
 
     @classmethod
     def load(cls, files: Mapping[str, bytes]) -> Scorer:
-        """From network.keras, spec.json and calibration.json. Raises UsageError for a missing file, another format."""
+        """From network.keras, spec.json, serving.json and WORDS_FILE. Raises UsageError for a missing file, another
+        format.
+        """
         _require_files(files)
         spec = FeatureSpec.from_json(files[SPEC_FILE].decode())
-        calibration = Calibration.from_json(files[CALIBRATION_FILE].decode())
-        return cls(spec, calibration, tf.function(_network(files[NETWORK_FILE]), reduce_retracing=True))
+        serving = Serving.from_json(files[SERVING_FILE].decode())
+        rungs = {name: one.rung(one.model) for name, one in serving.heads.items() if one.model != NETWORK}
+        forward = tf.function(_network(files[NETWORK_FILE]), reduce_retracing=True)
+        return cls(spec, serving, rungs, _words(files[WORDS_FILE]), forward)
 
     def score(self, table: pa.Table) -> pa.Table:
         """One row of SCORES for each row of gold.user_features joined with gold.user_sequences, in their order."""
@@ -52,26 +60,23 @@ class Scorer:
         outputs = {
             name: value.numpy() for name, value in self.forward({key: batch[key] for key in FEATURE_KEYS}).items()
         }
-        logit, log1p = outputs["purchase_logit"], outputs["spend_log1p"]
-        columns = [
-            table["user_id"].cast(pa.string()),
-            table["as_of_date"],
-            _lists(pa.array(outputs["embedding"].ravel()), len(logit)),
-            self.calibration.purchase_probability(logit),
-            np.rint(self.calibration.expected_spend(logit, log1p)).astype(np.int64),
-            self._next_categories(outputs.get("category_logits"), len(logit)),
-        ]
-        return pa.table(dict(zip(SCORES.names, columns, strict=True))).cast(SCORES)
+        columns: dict[str, Any] = {
+            "user_id": table["user_id"],
+            "as_of_date": table["as_of_date"],
+            "embedding": _lists(pa.array(outputs["embedding"].ravel()), table.num_rows),
+        }
+        for name, one in self.serving.heads.items():
+            predicted = self._predicted(HEADS[name], one, table, outputs)
+            columns |= HEADS[name].columns(predicted, table, self.spec, self.words)
+        null = pa.nulls(table.num_rows)
+        return pa.table([_as_declared(columns.get(field.name, null), field.type) for field in SCORES], schema=SCORES)
 
-    def _next_categories(self, logits: np.ndarray | None, rows: int) -> pa.Array:
-        """The first CATEGORIES_KEPT with their shares; empty lists where the model predicts no category."""
-        if logits is None:
-            return pa.array([[]] * rows, SCORES.field("next_categories").type)
-        best = np.argsort(-logits, axis=1, kind="stable")[:, :CATEGORIES_KEPT]
-        shares = np.take_along_axis(softmax(logits.astype(np.float64), axis=1), best, axis=1)
-        codes = np.array(self.spec.label_categories, np.int32)[best]
-        pairs = pa.StructArray.from_arrays([pa.array(codes.ravel()), pa.array(shares.ravel())], ["code", "score"])
-        return _lists(pairs, rows)
+    def _predicted(
+        self, head: Head, one: HeadServing, table: pa.Table, outputs: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        rung = self.rungs.get(head.name)
+        raw = head.raw(outputs) if rung is None else head.raw_of_rung(rung.predict(table))
+        return head.predicted(raw, one.calibrations.get(one.model, {}))
 
 
 _CACHE: dict[str, Scorer] = {}
@@ -94,6 +99,10 @@ def _network(content: bytes) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
+def _words(content: bytes) -> Words:
+    return {kind: {int(code): word for code, word in names.items()} for kind, names in json.loads(content).items()}
+
+
 def _parts(table: pa.Table) -> Iterator[pa.Table]:
     for start in range(0, table.num_rows, ROWS_AT_ONCE):
         yield table.slice(start, ROWS_AT_ONCE)
@@ -104,8 +113,12 @@ def _lists(values: pa.Array, rows: int) -> pa.ListArray:
     return pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32) * (len(values) // rows), values)
 
 
+def _as_declared(column: Any, kind: pa.DataType) -> Any:
+    return (column if isinstance(column, pa.ChunkedArray) else pa.array(column)).cast(kind)
+
+
 def _require_files(files: Mapping[str, bytes]) -> None:
-    if missing := [name for name in (NETWORK_FILE, SPEC_FILE, CALIBRATION_FILE) if name not in files]:
+    if missing := [name for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE, WORDS_FILE) if name not in files]:
         raise UsageError(
             "the model folder lacks files that scoring needs",
             expected=", ".join(missing),

@@ -15,6 +15,7 @@ from userprofile.labels.next_action import next_action
 from userprofile.labels.next_item import next_categories, next_item, next_items
 from userprofile.labels.purchase import purchase
 from userprofile.labels.spend import spend
+from userprofile.labels.window import window_actions, window_items
 from userprofile.schemas.gold import Labels
 from userprofile.windows import MICROSECONDS_A_DAY, AsOf, LabelWindow, Window, in_time_order
 
@@ -37,7 +38,7 @@ def labels_per_user(
     for as_of in as_ofs:
         _require_mature(as_of, label_window, log_end)
     labels = [purchase(), spend(), next_categories(category_level), next_item(), next_items(), next_action()]
-    labels += [days_to_purchase(), is_censored()]
+    labels += [days_to_purchase(), is_censored(), window_items(), window_actions()]
     ordered = in_time_order(events)
     first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("known_at").min())
     bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])

@@ -7,10 +7,13 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from userprofile.model.attention import HstuBlock, RelativeBias, TransformerBlock
+from userprofile.model.heads import UserState
 from userprofile.model.positions import Blocks, Packing
+from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
@@ -127,6 +130,18 @@ class IndexCounts(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "counted": self.counted, "size": self.size}
+
+
+def counts_of_classes(
+    user: UserState, channel: str, classes: Sequence[int], *, vocabulary: Sequence[int], name: str
+) -> KerasTensor:
+    """[B, C] how many of a user's events have each class, a code, in the input `channel` of vocabulary indices.
+
+    A class that is not in the vocabulary shares the unknown index, and its counts, with others.
+    """
+    counted = vocabulary_index(np.array(classes, np.int64), vocabulary)
+    layer = IndexCounts(counted.tolist(), FIRST_KNOWN_INDEX + len(vocabulary), name=name)
+    return layer(user.inputs[channel], user.present)
 
 
 @keras.saving.register_keras_serializable(package="userprofile")

@@ -1,11 +1,25 @@
-"""What is predicted from the user embedding. A new head: its layer here, its loss in losses.py."""
+"""Layers between the user embedding and what is predicted; lib/userprofile/heads says what is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import KerasTensor, ops
+
+# Of the logarithm of an amount: below it the amount of one buyer would rule the loss.
+LEAST_DEVIATION = 0.1
+
+
+@dataclass(frozen=True)
+class UserState:
+    """What a head may read of a user."""
+
+    embedding: KerasTensor  # [B, E]
+    inputs: Mapping[str, KerasTensor]  # as profile_model.model_inputs
+    present: KerasTensor  # [B, T] bool
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
@@ -28,43 +42,93 @@ class ScalarHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
-class CategoryHead(keras.layers.Layer):
-    """[B, C] logits, a softmax over which shares out the user's next categories.
+class VectorHead(keras.layers.Layer):
+    """[B, units], linear in the embedding; an untrained head says 0 of everyone."""
 
-    Linear in the embedding, plus a strength a category x ln(1 + the user's events in it). The second term lets habits
-    past a narrow embedding: ndcg@10 on four weeks of grocery baskets rose from 0.54 to 0.59, where popularity has 0.54
-    and the user's own counts 0.56. An untrained head ranks a user's own categories first.
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.linear = keras.layers.Dense(units, kernel_initializer="zeros")
+
+    def build(self, embedding_shape: Any) -> None:
+        self.linear.build(embedding_shape)
+
+    def call(self, embedding: KerasTensor) -> KerasTensor:  # [B, E]
+        return self.linear(embedding)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="userprofile")
+class AmountHead(keras.layers.Layer):
+    """A zero-inflated log-normal amount: whether there is any, and mean and deviation of its logarithm, [B] each.
+
+    An untrained head says one half, `initial`, and LEAST_DEVIATION + ln 2.
     """
 
-    def __init__(self, categories: int, **kwargs: Any) -> None:
+    def __init__(self, initial: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.categories = categories
-        self.linear = keras.layers.Dense(categories, kernel_initializer="zeros")
+        self.initial = initial
+        self.chance, self.mean, self.deviation = ScalarHead(), ScalarHead(initial), ScalarHead()
+
+    def build(self, embedding_shape: Any) -> None:
+        for part in (self.chance, self.mean, self.deviation):
+            part.build(embedding_shape)
+
+    def call(self, embedding: KerasTensor) -> dict[str, KerasTensor]:  # [B, E]
+        return {
+            f"{self.name}_chance_logit": self.chance(embedding),
+            f"{self.name}_mean": self.mean(embedding),
+            f"{self.name}_deviation": LEAST_DEVIATION + ops.softplus(self.deviation(embedding)),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "initial": self.initial}
+
+
+@keras.saving.register_keras_serializable(package="userprofile")
+class HabitHead(keras.layers.Layer):
+    """[B, C] logits, a softmax over which shares out the classes that a user turns to next.
+
+    Linear in the embedding, plus a strength a class x ln(1 + the user's events in it). The second term lets habits past
+    a narrow embedding: for categories, ndcg@10 on four weeks of grocery baskets rose from 0.54 to 0.59, where
+    popularity has 0.54 and the user's own counts 0.56. An untrained head ranks a user's own classes first.
+    """
+
+    def __init__(self, classes: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classes = classes
+        self.linear = keras.layers.Dense(classes, kernel_initializer="zeros")
 
     def build(self, embedding_shape: Any, counts_shape: Any = None) -> None:
         self.linear.build(embedding_shape)
-        self.habit = self.add_weight(shape=(self.categories,), initializer="ones", name="habit")
+        self.habit = self.add_weight(shape=(self.classes,), initializer="ones", name="habit")
 
     def call(self, embedding: KerasTensor, counts: KerasTensor) -> KerasTensor:  # [B, E], [B, C]
         return self.linear(embedding) + self.habit * ops.log1p(counts)  # [B, C]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "categories": self.categories}
+        return {**super().get_config(), "classes": self.classes}
 
 
-def purchase_head(embedding: KerasTensor) -> KerasTensor:
-    """[B] logit of "buys in the label window"."""
-    return ScalarHead(name="purchase_logit")(embedding)
+@keras.saving.register_keras_serializable(package="userprofile")
+class TaskWeights(keras.layers.Layer):
+    """A learnt log variance a task, [B, tasks] the same for all users: Kendall, Gal & Cipolla 2018, arXiv:1705.07115.
 
+    The objective is the sum over tasks of exp(-s) x loss + s: what cannot be foreseen well counts for less, and none
+    can be left out by a great s.
+    """
 
-def spend_head(embedding: KerasTensor) -> KerasTensor:
-    """[B] ln(1 + spend in minor units) of a user who does buy; starts at about 20.00 of a currency."""
-    return ScalarHead(initial=7.6, name="spend_log1p")(embedding)
+    def __init__(self, tasks: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tasks = tasks
 
+    def build(self, embedding_shape: Any) -> None:
+        self.log_variances = self.add_weight(shape=(self.tasks,), initializer="zeros", name="log_variances")
 
-def profile_heads(embedding: KerasTensor, *, label_counts: KerasTensor, categories: int) -> dict[str, KerasTensor]:
-    """Every head by its output's name; there is no category head when there is no category to predict."""
-    heads = {"purchase_logit": purchase_head(embedding), "spend_log1p": spend_head(embedding)}
-    if categories:
-        heads["category_logits"] = CategoryHead(categories, name="category_logits")(embedding, label_counts)
-    return heads
+    def call(self, embedding: KerasTensor) -> KerasTensor:  # [B, E]
+        return ops.zeros_like(embedding[:, :1]) + self.log_variances
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tasks": self.tasks}

@@ -8,7 +8,9 @@ import numpy as np
 
 Metrics = dict[str, float | None]
 
+FIRST = 10
 NDCG = "ndcg@10"
+RANKING, LISTED_RANKING = (NDCG, "recall@10"), (NDCG, "hr@10", "recall@10")
 
 
 def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
@@ -39,25 +41,58 @@ def spend_metrics(label: np.ndarray, predicted: np.ndarray) -> Metrics:
     }
 
 
-def ranking_metrics(multi_hot: np.ndarray, scores: np.ndarray, k: int = 10) -> Metrics:
-    """Means over the rows that have a positive of [rows, C]; rows without one are left out and counted.
+def ranking_of_rows(multi_hot: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """[rows] by measure, RANKING, of [rows, C]; NaN for a row without a positive.
 
-    ndcg@k has gain 1 / log2(1 + place) and the best order of the row's positives as its ideal (Järvelin & Kekäläinen
-    2002); recall@k is the share of the row's positives among its first k. Ties go to the earlier column.
+    ndcg@10 has gain 1 / log2(1 + place) and the best order of the row's positives as its ideal (Järvelin & Kekäläinen
+    2002); recall@10 is the share of the row's positives among its first 10. Ties go to the earlier column.
     """
-    relevant = multi_hot.sum(axis=1) > 0
-    hits, positives = _hits(multi_hot[relevant], scores[relevant], k)
-    left_out = float(len(multi_hot) - len(hits))
-    if not len(hits):
-        return {f"ndcg@{k}": None, f"recall@{k}": None, "rows": 0.0, "rows_without_positive": left_out}
-    gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))  # [k]
-    ideal = np.cumsum(gains)[np.minimum(positives, len(gains)) - 1]
-    return {
-        f"ndcg@{k}": float(np.mean(hits @ gains / ideal)),
-        f"recall@{k}": float(np.mean(hits.sum(axis=1) / positives)),
-        "rows": float(len(hits)),
-        "rows_without_positive": left_out,
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :FIRST]
+    hits = np.take_along_axis(multi_hot, best, axis=1) > 0  # [rows, 10]
+    return {name: values for name, values in _gains(hits, (multi_hot > 0).sum(axis=1)).items() if name in RANKING}
+
+
+def listed_ranking_of_rows(listed: np.ndarray, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """[rows] by measure, LISTED_RANKING, where the positives of a row are listed: int [rows, M], column c as c + 1 and
+    0 for none. hr@10 says whether any is among the first 10. NaN for a row without a positive.
+    """
+    k = min(FIRST, scores.shape[1])
+    first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(scores, first, axis=1), axis=1, kind="stable")
+    best = np.take_along_axis(first, order, axis=1)  # [rows, k]
+    hits = (best[:, :, None] + 1 == listed[:, None, :]).any(axis=2)
+    return _gains(hits, (listed > 0).sum(axis=1))
+
+
+def concordance(came: np.ndarray, expected: np.ndarray) -> float | None:
+    """The share of pairs with different times whose expected times stand in that order, ties half; 0.5 by chance.
+
+    Harrell's C (Harrell, Lee & Mark 1996) where all that is censored is so at one time, the greatest; from Kendall's
+    tau-b, whose numerator counts the pairs. None where all times are one.
+    """
+    from scipy.stats import kendalltau
+
+    rows = len(came)
+    ties_of_both = [np.unique(values, return_counts=True)[1].astype(np.float64) for values in (came, expected)]
+    pairs = rows * (rows - 1) / 2
+    told, said = (pairs - float((ties * (ties - 1) / 2).sum()) for ties in ties_of_both)
+    if told <= 0:
+        return None
+    more_in_order = float(kendalltau(came, expected).statistic) * (told * said) ** 0.5 if said > 0 else 0.0
+    return 0.5 + more_in_order / told / 2
+
+
+def _gains(hits: np.ndarray, positives: np.ndarray) -> dict[str, np.ndarray]:
+    """From [rows, k] whether a row's n-th best is positive, and [rows] how many are."""
+    k = hits.shape[1]
+    gains = 1 / np.log2(np.arange(2, k + 2))  # [k]
+    counting, some = positives > 0, np.maximum(positives, 1)
+    measures = {
+        NDCG: hits @ gains / np.cumsum(gains)[np.minimum(some, k) - 1],
+        "hr@10": hits.any(axis=1),
+        "recall@10": hits.sum(axis=1) / some,
     }
+    return {name: np.where(counting, values, np.nan) for name, values in measures.items()}
 
 
 def place_metrics(places: np.ndarray, k: int = 10) -> Metrics:
@@ -84,9 +119,3 @@ def over_seeds(trainings: Sequence[Metrics]) -> Metrics:
             half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
             result |= {f"{name}_low": mean - half, f"{name}_high": mean + half}
     return result
-
-
-def _hits(multi_hot: np.ndarray, scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """[rows, k] whether the row's n-th best column is positive, and [rows] the number of its positives."""
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(multi_hot, best, axis=1) > 0, (multi_hot > 0).sum(axis=1)

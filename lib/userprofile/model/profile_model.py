@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import keras
-import numpy as np
 from keras import KerasTensor, ops
 
 from userprofile.columns import ACTIONS
 from userprofile.model.embeddings import DenseNormalisation, EventEmbedding
-from userprofile.model.encoders import DenseTower, IndexCounts, MaskedMean, sequence_encoder
-from userprofile.model.fusion import ConcatFusion
-from userprofile.model.heads import profile_heads
+from userprofile.model.encoders import DenseTower, MaskedMean, sequence_encoder
+from userprofile.model.fusion import FUSIONS
+from userprofile.model.heads import TaskWeights, UserState
 from userprofile.model.positions import LastState
-from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec, vocabulary_index
+from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
+
+TASK_WEIGHTS = "task_weights"
 
 
-def build_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Model:
+class HeadOutputs(Protocol):
+    """Of heads.head.Head what the network needs."""
+
+    def outputs(self, user: Any, spec: FeatureSpec) -> dict[str, Any]:
+        """By names of their own."""
+        ...
+
+
+def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Mapping[str, Any]) -> keras.Model:
     """The network of `spec`, saved and loaded as a `.keras` file with safe mode on.
 
-    Settings: encoder, layers, heads, item_width, category_width, action_width, sequence_width, dense_width,
-    embedding_width, dropout.
+    Settings: encoder, layers, heads, fusion, item_width, category_width, action_width, sequence_width, dense_width,
+    embedding_width, dropout, task_weights.
     In, by name: dense float32 [B, D] with NaN for null; sequence_action (code + 1, 0 padding), sequence_item,
-    sequence_category int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], purchase_logit [B],
-    spend_log1p [B], and category_logits [B, C] unless the spec has no label categories.
+    sequence_category int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], and what `heads` say.
     """
     inputs = model_inputs(spec)
-    dropout = settings["dropout"]
     present = ops.not_equal(inputs["sequence_action"], 0)  # [B, T]
+    parts = [*_of_events(spec, settings, inputs, present), _of_numbers(spec, settings, inputs)]
+    fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
+    user = UserState(fusion(parts), inputs, present)
+    outputs = {"embedding": user.embedding}
+    for head in heads:
+        outputs |= head.outputs(user, spec)
+    if settings["task_weights"] == "uncertainty":
+        outputs[TASK_WEIGHTS] = TaskWeights(len(heads), name=TASK_WEIGHTS)(user.embedding)
+    return keras.Model(inputs, outputs, name="profile_model")
+
+
+def _of_events(
+    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor], present: KerasTensor
+) -> list[KerasTensor]:
+    """The state after the last event, and the mean event."""
     events = _event_embedding(spec, settings)(
         inputs["sequence_item"],
         inputs["sequence_category"],
@@ -43,18 +65,16 @@ def build_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Mode
         width=settings["sequence_width"],
         layers=settings["layers"],
         heads=settings["heads"],
-        dropout=dropout,
+        dropout=settings["dropout"],
         name="history",
     )
-    parts = [
-        LastState(name="last_event")(history(events, present, inputs["sequence_age_days"]), present),
-        MaskedMean(name="mean_event")(events, present),
-        DenseTower(settings["dense_width"], dropout, name="dense_tower")(_normalisation(spec)(inputs["dense"])),
-    ]
-    embedding = ConcatFusion(settings["embedding_width"], dropout, name="embedding")(parts)
-    counts = _label_counts(spec)(inputs["sequence_category"], present)  # [B, C]
-    heads = profile_heads(embedding, label_counts=counts, categories=len(spec.label_categories))
-    return keras.Model(inputs, {"embedding": embedding, **heads}, name="profile_model")
+    states = history(events, present, inputs["sequence_age_days"])
+    return [LastState(name="last_event")(states, present), MaskedMean(name="mean_event")(events, present)]
+
+
+def _of_numbers(spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]) -> KerasTensor:
+    tower = DenseTower(settings["dense_width"], settings["dropout"], name="dense_tower")
+    return tower(_normalisation(spec)(inputs["dense"]))
 
 
 def model_inputs(spec: FeatureSpec) -> dict[str, KerasTensor]:
@@ -76,13 +96,6 @@ def _event_embedding(spec: FeatureSpec, settings: Mapping[str, Any]) -> EventEmb
         widths=[settings["item_width"], settings["category_width"], settings["action_width"]],
         name="event",
     )
-
-
-def _label_counts(spec: FeatureSpec) -> IndexCounts:
-    """Of each label category; one that no sequence of the training rows had shares the unknown index with others."""
-    counted = vocabulary_index(np.array(spec.label_categories, np.int64), spec.category_vocabulary)
-    size = FIRST_KNOWN_INDEX + len(spec.category_vocabulary)
-    return IndexCounts(counted.tolist(), size, name="label_counts")
 
 
 def _normalisation(spec: FeatureSpec) -> DenseNormalisation:

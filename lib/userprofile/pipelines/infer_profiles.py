@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -14,22 +16,23 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from userprofile.config.load import config_version
 from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
+from userprofile.heads.serving import Serving
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
-from userprofile.pipelines.scoring import in_words, scored, tagged
+from userprofile.pipelines.scoring import scored, tagged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverUsers
 from userprofile.schemas.gold import UserSequences
 from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
-from userprofile.spec import CALIBRATION_FILE, NETWORK_FILE, SPEC_FILE, FeatureSpec
+from userprofile.schemas.scores import SCORE_COLUMNS
+from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE, WORDS_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.versions import code_version
 
 PROFILES = "gold.user_profiles"
 NO_MODEL = "none"
-SCORE_COLUMNS = ("embedding", "purchase_probability", "expected_spend", "next_categories")
 
 
 def infer_profiles(run: Run) -> Step:
@@ -91,15 +94,30 @@ def _infer(
 
 
 def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
-    """The score columns by user; category codes in words."""
+    """The score columns by user; codes in words."""
     folder = Path(run.config.models) / model["model_version"]
-    files = {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, CALIBRATION_FILE)}
+    files = {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE)}
+    serving = Serving.from_json(files[SERVING_FILE].decode())
+    files[WORDS_FILE] = json.dumps(_words(run, FeatureSpec.from_json(files[SPEC_FILE].decode()))).encode()
     partitions = max(1, -(-rows.count() // run.config.infer_profiles.users_per_partition))
     scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files)
-    level = FeatureSpec.from_json(files[SPEC_FILE].decode()).category_level
+    served_by = [
+        F.struct(F.lit(name).alias("score"), F.lit(one.model).alias("model")) for name, one in serving.heads.items()
+    ]
+    return scores.withColumn("served_by", F.array(*served_by))
+
+
+def _words(run: Run, spec: FeatureSpec) -> dict[str, dict[int, str]]:
+    """Names of the codes that scores may be about."""
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
-    words = {row["code"]: row["value"] for row in codes.where(f"kind = 'category_{level}'").collect()}
-    return scores.withColumn("next_categories", in_words("next_categories", words))
+    kinds = {"item": "item", "category": f"category_{spec.category_level}"}
+    wanted = {code for classes in spec.heads.values() for code in classes}
+    named = codes.where(F.col("kind").isin(list(kinds.values())))
+    rows = pl.DataFrame(named.toArrow()).filter(pl.col("code").is_in(list(wanted)))
+    return {
+        name: dict(rows.filter(pl.col("kind") == kind).select("code", "value").iter_rows())
+        for name, kind in kinds.items()
+    }
 
 
 def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
@@ -107,9 +125,8 @@ def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
     if scores is not None:
         return rows.join(scores, KEY)
     fields = from_arrow_schema(arrow_schema(UserProfiles)).fields
-    return rows.withColumns(
-        {field.name: F.lit(None).cast(field.dataType) for field in fields if field.name in SCORE_COLUMNS}
-    )
+    missing = {field.name: F.lit(None).cast(field.dataType) for field in fields}
+    return rows.withColumns({name: missing[name] for name in (*SCORE_COLUMNS, "served_by")})
 
 
 def _file(path: Path) -> bytes:

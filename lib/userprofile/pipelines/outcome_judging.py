@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from userprofile.baselines.cross_fit import blended, log_odds, members_of_blend, out_of_fold
-from userprofile.baselines.outcomes import BUYS, PURCHASE_DAYS, SPEND, Fit
+from userprofile.baselines.outcomes import BUYS, PURCHASE_DAYS, SPEND
+from userprofile.baselines.rung import Fit
 from userprofile.baselines.serving import LARGER_IS_BETTER, Served, best_of, served
 from userprofile.calibration.error import calibration_error_above_chance
 from userprofile.calibration.platt import PlattScaling

@@ -8,8 +8,7 @@ from functools import partial
 import polars as pl
 import pyarrow as pa
 from pyspark import Broadcast
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from userprofile.inference.tags import with_tags
@@ -29,17 +28,6 @@ def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> D
     """SCORES of rows of gold.user_features joined with gold.user_sequences; the model travels to the workers."""
     sent = rows.sparkSession.sparkContext.broadcast(dict(files))
     return rows.mapInArrow(partial(_scores, model_version, sent), from_arrow_schema(SCORES))
-
-
-def in_words(column: str, words: Mapping[int, str]) -> Column:
-    """A list of (code, score) as a list of (name, score)."""
-    name_of = F.create_map(*(F.lit(part) for pair in words.items() for part in pair)) if words else None
-
-    def pair(scored_code: Column) -> Column:
-        name = name_of[scored_code["code"]] if name_of is not None else F.lit("")
-        return F.struct(name.alias("name"), scored_code["score"].alias("score"))
-
-    return F.transform(column, pair)
 
 
 def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -17,18 +17,17 @@ import pyarrow as pa
 import yaml
 from deltalake import DeltaTable
 
-from userprofile.baselines.ladder import fit_ladder
-from userprofile.calibration.calibration import Calibration, calibration_metrics
 from userprofile.config.load import config_version
-from userprofile.feed.examples import to_batch
-from userprofile.model.metrics import binary_metrics, ranking_metrics, spend_metrics
+from userprofile.heads.every import HEADS
+from userprofile.heads.head import LadderSettings
+from userprofile.heads.serving import fit_serving, measured
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.training_request import launched, profile_spec, training_request
 from userprofile.schemas.ops import OpsModels
-from userprofile.spec import CALIBRATION_FILE, FeatureSpec
+from userprofile.spec import SERVING_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.evaluate import unpacked
@@ -65,9 +64,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     # Beside the tables, which every rank can reach: the one that goes on may be on another machine.
     checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
     trained = launched(run, replace(request, checkpoints=checkpoints.root), processes=settings.processes)
-    files, measures = _with_calibration(trained)
-    measures["baselines"] = {split: _ladder(train, _split(table, split), spec) for split in EVALUATED_SPLITS}
-    files[METRICS] = json.dumps(measures, indent=1).encode()
+    files, measures = _with_serving(run, trained, spec, table, train)
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
     write_model(Path(run.config.models) / model_version, files)
     row = {
@@ -103,41 +100,31 @@ def _split(table: DeltaTable, split: str) -> pa.Table:
     return table.to_pyarrow_table(filters=[("split", "=", split)])
 
 
-def _with_calibration(trained: Trained) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Fitted on validation, reported on test; predictions are not kept in the model folder."""
-    predictions = {split: unpacked(trained.files[PREDICTIONS.format(split)]) for split in EVALUATED_SPLITS}
-    calibration = Calibration.fit(predictions["validation"])
-    measures = json.loads(trained.files[METRICS])
-    measures["calibration"] = calibration_metrics(calibration, predictions["test"]) if predictions["test"] else {}
-    kept = set(trained.files) - {PREDICTIONS.format(split) for split in EVALUATED_SPLITS}
-    files = {name: trained.files[name] for name in kept}
-    return {**files, CALIBRATION_FILE: calibration.to_json().encode()}, measures
-
-
-def _ladder(train: pa.Table, judged: pa.Table, spec: FeatureSpec) -> dict[str, Any]:
-    """Each baseline's measures on the rows of a split, by head and name."""
-    if not judged.num_rows:
-        return {}
-    batch = to_batch(judged, spec)
-    measure: dict[str, Callable[..., Any]] = {
-        "purchase": binary_metrics,
-        "spend": spend_metrics,
-        "next_categories": ranking_metrics,
-    }
-    label = {"purchase": "label_purchase", "spend": "label_spend", "next_categories": "label_next_categories"}
-    return {
-        head: {name: measure[head](batch[label[head]], rule.predict(judged)) for name, rule in rules.items()}
-        for head, rules in fit_ladder(train, spec).items()
-    }
+def _with_serving(
+    run: Run, trained: Trained, spec: FeatureSpec, table: DeltaTable, train: pa.Table
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """What serves each head is decided on validation, and all models are measured on the test too; what was kept of
+    predictions does not go into the model folder.
+    """
+    files = dict(trained.files)
+    kept = {split: unpacked(files.pop(PREDICTIONS.format(split))) for split in EVALUATED_SPLITS}
+    rows = {split: _split(table, split) for split in EVALUATED_SPLITS}
+    ladder = LadderSettings(spec.dense_names, run.config.train_model.seed)
+    serving = fit_serving(spec, train, rows["validation"], kept["validation"], ladder, say=run.say)
+    measures: dict[str, Any] = {split: measured(serving, spec, rows[split], kept[split]) for split in EVALUATED_SPLITS}
+    measures["served_by"] = {name: one.model for name, one in serving.heads.items()}
+    files |= {SERVING_FILE: serving.to_json().encode(), METRICS: json.dumps(measures, indent=1).encode()}
+    return files, measures
 
 
 def _figures(model_version: str, examples: int, trained: Trained, measures: dict[str, Any]) -> dict[str, Any]:
-    test, rules = measures["test"], measures["baselines"]["test"]
+    """Of each head the first of the measures that decide what serves, of what does."""
     figures = {"model_version": model_version, "examples": examples, "epochs": len(trained.history)}
-    if test.get("rows"):
-        figures["test_auc"] = test["purchase"]["auc"]
-        figures["test_auc_recency_rule"] = rules["purchase"].get("recency_rule", {}).get("auc")
-        if "next_categories" in test:
-            figures["test_ndcg_at_10"] = test["next_categories"]["ndcg@10"]
-            figures["test_ndcg_at_10_popularity"] = rules["next_categories"]["popularity"]["ndcg@10"]
+    for name, of_models in measures["test"].items():
+        by, model = HEADS[name].by[0], measures["served_by"][name]
+        figures[f"test_{name}"] = f"{by} {_shown(of_models[model][by])} by {model}"
     return figures
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from userprofile.config.settings import Learning
 from userprofile.feed.histories import HistorySpec
+from userprofile.heads.every import with_heads
+from userprofile.pipelines.dates import label_window
 from userprofile.pipelines.engine import category_level, names_of_codes
 from userprofile.pipelines.steps import Run
 from userprofile.spec import FeatureSpec, fit_spec
@@ -16,6 +18,7 @@ from userprofile.tables.store import TableVersion
 from userprofile.training.launch import launch
 from userprofile.training.request import TrainingRequest, scaled_learning_rate
 from userprofile.training.trained import Trained
+from userprofile.windows import DAY
 
 
 def training_request(
@@ -65,12 +68,19 @@ def launched(run: Run, request: TrainingRequest, *, processes: int) -> Trained:
 
 
 def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
-    """That of the profile model, of training rows."""
-    return fit_spec(
+    """That of the profile model, of training rows, with the heads that they teach."""
+    settings, window = run.config.train_model, label_window(run)
+    spec = fit_spec(
         train,
         dense_names=dense,
-        sequence_length=run.config.train_model.sequence_length,
+        sequence_length=settings.sequence_length,
         category_level=category_level(names_of_codes(run), run.config.build_training_set.category_level),
-        item_vocabulary_size=run.config.train_model.item_vocabulary,
-        label_category_limit=run.config.train_model.label_categories,
+        item_vocabulary_size=settings.item_vocabulary,
+        window_days=(window.gap / DAY, window.horizon / DAY),
+        churn_active_days=run.config.build_training_set.churn_active_days,
     )
+    wanted = [name for name, weight in settings.network.task_weight.items() if weight > 0]
+    spec, reasons = with_heads(spec, train, wanted, most_classes=settings.label_categories)
+    for name, reason in reasons.items():
+        run.say(f"{name} is not learnt: {reason}")
+    return spec

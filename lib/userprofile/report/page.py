@@ -23,7 +23,7 @@ def page(
     `steps` are rows of ops.runs, `model` one of ops.models, both with `metrics` parsed; `profiles` are rows of
     gold.user_profiles.
     """
-    template = template_of("page.html", money=lambda minor: money(minor, minor_units))
+    template = template_of("page.html", money=lambda minor: money(minor, minor_units), percent=percent)
     ordered = sorted(segments.items(), key=lambda segment: -segment[1])
     return template.render(source=source, about=about, steps=steps, segments=ordered, profiles=profiles, model=model)
 
@@ -49,3 +49,8 @@ def figure(value: Any) -> str:
 def money(minor: int | None, minor_units: int) -> str:
     """Minor units as an amount."""
     return "not known" if minor is None else f"{minor / 10**minor_units:,.{minor_units}f}"
+
+
+def percent(share: float) -> str:
+    """A probability as people read it."""
+    return f"{100 * share:.1f} %"

@@ -64,6 +64,8 @@ class Labels(PerUser):
     label_churn = dy.Int8(nullable=True, is_in=[0, 1])  # null: was not active before, so cannot leave
     label_days_to_purchase = dy.Float64(nullable=True)  # null where censored
     label_is_censored = dy.Bool(nullable=False)  # no purchase by the end of the label window
+    label_window_items = codes()  # distinct items met by any event, first met first
+    label_window_actions = codes(dy.Int8)  # distinct columns.ACTION_CODEs of events, ascending
 
 
 class PopulationStatistics(dy.Schema):

@@ -8,6 +8,12 @@ from userprofile.schemas.events import utc
 from userprofile.schemas.gold import PerUser, scored
 
 
+def _named() -> dy.List:
+    """Names with a number, greatest first."""
+    pair = dy.Struct({"name": dy.String(nullable=False), "score": dy.Float64(nullable=False)})
+    return dy.List(pair, nullable=True)
+
+
 class UserProfiles(PerUser):
     """One row per user, as-of date and model. Money is in minor units of `currency`; null is "not known"."""
 
@@ -28,11 +34,19 @@ class UserProfiles(PerUser):
     brand_affinity = scored()
     tags = dy.List(dy.String(nullable=False), nullable=False)
     embedding = dy.List(dy.Float32(nullable=False), nullable=True)
-    purchase_probability = dy.Float64(nullable=True, min=0, max=1)  # of a purchase within gap + horizon, calibrated
-    expected_spend = dy.Int64(nullable=True)  # in the same window
-    next_categories = dy.List(
-        dy.Struct({"name": dy.String(nullable=False), "score": dy.Float64(nullable=False)}), nullable=True
-    )
+    # All of the window from gap to gap + horizon after the date; null where the log does not teach it, or as it says.
+    purchase_probability = dy.Float64(nullable=True, min=0, max=1)  # calibrated, as are all probabilities here
+    churn_probability = dy.Float64(nullable=True, min=0, max=1)  # of no purchase; null for who did not buy of late
+    expected_spend = dy.Int64(nullable=True)
+    days_to_purchase = dy.Float64(nullable=True)  # by then half of such users have bought; null if beyond the window
+    next_action = _named()  # of the first event, where there is one; adds up to 1
+    window_actions = _named()  # each action's own probability to come at all
+    next_categories = _named()  # the likeliest categories of purchases, each with its own probability
+    next_item = _named()  # what is bought first: likeliest items, with scores that order them
+    window_items = _named()  # what is met by any action, likewise
+    served_by = dy.List(
+        dy.Struct({"score": dy.String(nullable=False), "model": dy.String(nullable=False)}), nullable=True
+    )  # the network, or the simpler model that was as good on validation
     scores_missing_because = dy.String(nullable=True)
     consent = dy.List(dy.String(nullable=False), nullable=False)  # purposes granted
     events_version = dy.Int64(nullable=False)

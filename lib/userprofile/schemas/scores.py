@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCORES = pa.schema(
-    [
-        pa.field("user_id", pa.string(), nullable=False),
-        pa.field("as_of_date", pa.date32(), nullable=False),
-        pa.field("embedding", pa.list_(pa.float32()), nullable=False),
-        pa.field("purchase_probability", pa.float64(), nullable=False),
-        pa.field("expected_spend", pa.int64(), nullable=False),  # minor units
-        pa.field(
-            "next_categories",
-            pa.list_(pa.struct([("code", pa.int32()), ("score", pa.float64())])),  # shares, largest first
-            nullable=False,
-        ),
-    ]
-)
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.profiles import UserProfiles
+
+SCORE_COLUMNS = (
+    "embedding", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase", "next_action",
+    "window_actions", "next_categories", "next_item", "window_items",
+)  # fmt: skip
+
+SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
+NAMED_SCORES = SCORES.field("next_categories").type

@@ -97,8 +97,8 @@ class WholeStep:
     def _of_part(self, part: Batch) -> Added:
         with tf.GradientTape() as tape:
             sums = self._task.sums(self._model, part, training=True)
-            total = tf.add_n([loss for head, loss in sums.items() if head != WEIGHT])
-        found = tape.gradient(total, self._weights, unconnected_gradients="zero")
+            objective = self._task.objective(self._model, sums)
+        found = tape.gradient(objective, self._weights, unconnected_gradients="zero")
         # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
         return sums, [tf.convert_to_tensor(one) for one in found]
 

@@ -6,21 +6,21 @@ and guards know none of them.
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import keras
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
-from userprofile.feed.examples import FEATURE_KEYS, LABEL_KEYS, ExampleForm
+from userprofile.feed.examples import FEATURE_KEYS, ExampleForm
 from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec
 from userprofile.feed.read import Form
-from userprofile.model.losses import weighted_losses
+from userprofile.heads.every import heads_of, label_schema
+from userprofile.heads.head import Arrays, Head
 from userprofile.model.metrics import NDCG
 from userprofile.model.next_item import (
     STATE,
@@ -29,12 +29,12 @@ from userprofile.model.next_item import (
     next_item_loss,
     scores_and_targets,
 )
-from userprofile.model.profile_model import build_model
+from userprofile.model.profile_model import TASK_WEIGHTS, build_model
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
-from userprofile.training.evaluate import metrics, packed, predict
+from userprofile.training.evaluate import packed, predict
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
-from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, METRICS, PREDICTIONS
+from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, PREDICTIONS
 
 Batch = Mapping[str, tf.Tensor]
 Losses = Mapping[str, float]
@@ -55,6 +55,9 @@ class Task(Protocol):
         training, further measures by which `unfit` judges.
         """
 
+    def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """What training makes small, of its `sums`: a sum over rows too."""
+
     def unfit(self, validation: Losses) -> float:
         """How far from its best a network is, by means over validation rows; the least keeps its weights."""
 
@@ -71,35 +74,59 @@ def task_of(request: TrainingRequest) -> Task:
 
 @dataclass(frozen=True)
 class Profile:
-    """Every head of the profile, from gold.training_examples."""
+    """Every head of the profile that the spec has, from gold.training_examples."""
 
     spec: FeatureSpec
     settings: Mapping[str, Any]
 
+    @cached_property
+    def heads(self) -> list[Head]:
+        """In the order of the spec."""
+        return heads_of(self.spec)
+
     def form(self) -> Form:
-        return ExampleForm(self.spec)
+        return ExampleForm(self.spec, label_schema(self.heads), self._labels)
 
     def model(self) -> keras.Model:
-        return build_model(self.spec, settings=self.settings)
+        return build_model(self.spec, self.heads, settings=self.settings)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         outputs = model({key: batch[key] for key in FEATURE_KEYS}, training=training)
-        return {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **weighted_losses(outputs, batch)}
+        losses = {head.name: tf.reduce_sum(batch[WEIGHT] * head.loss(outputs, batch)) for head in self.heads}
+        return {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **losses}
+
+    def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Losses by their weights in the settings, or by those that the network learns."""
+        if self.settings["task_weights"] == "fixed":
+            return tf.add_n([self.settings["task_weight"][head.name] * sums[head.name] for head in self.heads])
+        log_variances = tf.unstack(model.get_layer(TASK_WEIGHTS).log_variances.value, num=len(self.heads))
+        return tf.add_n(
+            [
+                tf.exp(-log_variance) * sums[head.name] + log_variance * sums[WEIGHT]
+                for head, log_variance in zip(self.heads, log_variances, strict=True)
+            ]
+        )
 
     def unfit(self, validation: Losses) -> float:
-        return sum(validation.values())
+        return sum(self.settings["task_weight"][head.name] * validation[head.name] for head in self.heads)
 
     def judged(self, model: keras.Model, request: TrainingRequest, beat: Judging) -> dict[str, bytes]:
-        """metrics.json, and the predictions that calibration needs."""
-        files: dict[str, bytes] = {}
-        measures: dict[str, Any] = {}
-        for split in EVALUATED_SPLITS:
-            predictions = predict(
-                model, request, split, self.form(), inputs=FEATURE_KEYS, labels=LABEL_KEYS, beat=partial(beat, split)
-            )
-            measures[split] = metrics(predictions)
-            files[PREDICTIONS.format(split)] = packed(predictions)
-        return {METRICS: json.dumps(measures, indent=1).encode(), **files}
+        """What is kept of the predictions, for calibration, for what serves, and for measures."""
+        return {
+            PREDICTIONS.format(split): packed(self._kept(model, request, split, partial(beat, split)))
+            for split in EVALUATED_SPLITS
+        }
+
+    def _kept(
+        self, model: keras.Model, request: TrainingRequest, split: str, beat: Callable[[int], None]
+    ) -> dict[str, np.ndarray]:
+        def kept(outputs: Arrays, batch: Arrays) -> dict[str, np.ndarray]:
+            return {name: values for head in self.heads for name, values in head.kept(outputs, batch).items()}
+
+        return predict(model, request, split, self.form(), inputs=FEATURE_KEYS, kept=kept, beat=beat)
+
+    def _labels(self, table: pa.Table) -> dict[str, np.ndarray]:
+        return {name: values for head in self.heads for name, values in head.arrays(table, self.spec).items()}
 
 
 @dataclass(frozen=True)
@@ -121,6 +148,9 @@ class NextItem:
         sums = {WEIGHT: events, "next_item": tf.reduce_sum(next_item_loss(scores, target))}
         return sums if training else {**sums, NDCG: tf.reduce_sum(gain_of_place(scores, target))}
 
+    def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return sums["next_item"]
+
     def unfit(self, validation: Losses) -> float:
         """By the order of items: their likelihood is at its best many epochs before, and calibration mends it."""
         return -validation[NDCG]
@@ -128,16 +158,13 @@ class NextItem:
     def judged(self, model: keras.Model, request: TrainingRequest, beat: Judging) -> dict[str, bytes]:
         """States after the last event that is read, in the order of rows; and what scores items by them."""
         known = model.items.table()[FIRST_KNOWN_INDEX:]
-        files = {ITEMS: _arrays(vectors=np.asarray(known), bias=np.asarray(model.bias))}
+        files = {ITEMS: packed({"vectors": np.asarray(known), "bias": np.asarray(model.bias)})}
         for split in EVALUATED_SPLITS:
-            states = predict(
-                model, request, split, self.form(), inputs=HISTORY_KEYS, labels=(), beat=partial(beat, split)
-            )
-            files[PREDICTIONS.format(split)] = _arrays(**{STATE: states[STATE]} if states else {})
+            told = partial(beat, split)
+            states = predict(model, request, split, self.form(), inputs=HISTORY_KEYS, kept=_state, beat=told)
+            files[PREDICTIONS.format(split)] = packed(states)
         return files
 
 
-def _arrays(**arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+def _state(outputs: Arrays, batch: Arrays) -> dict[str, np.ndarray]:
+    return {STATE: outputs[STATE]}

@@ -1,0 +1,1 @@
+"""What a profile predicts, each head in one module: its label, network, calibration, ladder, measures and columns."""
