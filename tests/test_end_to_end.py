@@ -13,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.job import run_job
 from userprofile.pipelines.refine_events import refine_events
@@ -103,7 +104,13 @@ def test_every_user_seen_has_one_scored_profile(first, folder):
     assert set(profiles["user_id"]) == set(events["user_id"])
     assert profiles["purchase_probability"].is_between(0, 1).all()
     assert (profiles["expected_spend"] >= 0).all()
-    assert profiles["next_categories"].list.len().min() > 0
+    for name in ("next_action", "window_actions", "next_categories", "next_item", "window_items"):
+        assert profiles[name].list.len().min() > 0, name
+    chances = profiles["next_action"].list.eval(pl.element().struct.field("score").sum()).list.first()
+    assert ((chances - 1).abs() < 1e-6).all()
+    can_leave = profiles["days_since_purchase"] <= 90
+    assert (profiles["churn_probability"].is_not_null() == can_leave.fill_null(False)).all()
+    assert profiles["days_to_purchase"].drop_nulls().is_between(0, 14).all()
     assert profiles["embedding"].list.len().n_unique() == 1
     assert (profiles["tags"].list.len() > 0).mean() > 0.5
     assert profiles["scores_missing_because"].null_count() == profiles.height
@@ -142,12 +149,15 @@ def test_no_raw_id_leaves_bronze_and_quarantine(first, folder):
 def test_the_model_folder_tells_how_it_was_made(first, folder):
     model = folder / "models" / first["metrics"]["train_model"]["model_version"]
     assert {path.name for path in model.iterdir()} >= {
-        "network.keras", "spec.json", "metrics.json", "calibration.json", "history.json", "config.yaml",
+        "network.keras", "spec.json", "metrics.json", "serving.json", "history.json", "config.yaml",
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
-    assert {"validation", "test", "baselines", "calibration"} <= set(measures)
-    assert {"base_rate", "recency_rule"} <= set(measures["baselines"]["test"]["purchase"])
-    assert "popularity" in measures["baselines"]["test"]["next_categories"]
+    assert set(measures) == {"validation", "test", "served_by"}
+    assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
+    assert "popularity" in measures["test"]["next_categories"]
+    assert set(measures["served_by"]) == set(HEADS)
+    served = table(folder, "gold.user_profiles")["served_by"][0].to_list()
+    assert {one["score"]: one["model"] for one in served} == measures["served_by"]
 
 
 def test_every_step_names_its_inputs_and_outputs(first, folder):

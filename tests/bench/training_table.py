@@ -10,6 +10,7 @@ from deltalake import WriterProperties, write_deltalake
 from measure import CHECKOUT
 
 from userprofile.config.load import load_config
+from userprofile.heads.every import HEADS, with_heads
 from userprofile.spec import FeatureSpec, fit_spec
 from userprofile.training.request import TrainingRequest
 
@@ -25,10 +26,12 @@ def write_table(folder: Path, *, rows: int) -> FeatureSpec:
     properties = WriterProperties(max_row_group_size=ROWS_PER_GROUP)
     both = pa.concat_tables([table, beside])
     write_deltalake(str(folder), both, partition_by=["split"], writer_properties=properties)
-    return fit_spec(
-        table.slice(0, 5_000), dense_names=DENSE, sequence_length=EVENTS, category_level=1, item_vocabulary_size=5_000,
+    taught = table.slice(0, 5_000)
+    spec = fit_spec(
+        taught, dense_names=DENSE, sequence_length=EVENTS, category_level=1, item_vocabulary_size=5_000,
         window_days=(0, 14), churn_active_days=90,
     )  # fmt: skip
+    return with_heads(spec, taught, HEADS, most_classes=300)[0]
 
 
 def request_of(folder: Path, spec: FeatureSpec) -> TrainingRequest:
@@ -61,6 +64,9 @@ def _examples(rows: int, split: str, chance: np.random.Generator) -> pa.Table:
     def lists(values: np.ndarray, kind: pa.DataType) -> pa.Array:
         return pa.ListArray.from_arrays(offsets, pa.array(values, kind))
 
+    def one(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+        return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1), pa.int32()), pa.array(values, kind))
+
     spends = chance.random(rows) < 0.3
     dense = {name: pa.array(chance.normal(size=rows), mask=chance.random(rows) < 0.2) for name in DENSE}
     return pa.table(
@@ -74,9 +80,12 @@ def _examples(rows: int, split: str, chance: np.random.Generator) -> pa.Table:
             "sequence_age_days": lists(chance.random(events) * 90, pa.float32()),
             "label_purchase": pa.array(spends.astype(np.int8)),
             "label_spend": pa.array(np.where(spends, chance.integers(100, 9_000, rows), 0)),
-            "label_next_categories": pa.ListArray.from_arrays(
-                pa.array(np.arange(rows + 1), pa.int32()),
-                pa.array(chance.integers(1, CATEGORIES + 1, rows), pa.int32()),
-            ),
+            "label_next_categories": one(chance.integers(1, CATEGORIES + 1, rows), pa.int32()),
+            "label_churn": pa.array((~spends).astype(np.int8)),
+            "label_days_to_purchase": pa.array(chance.random(rows) * 14, mask=~spends),
+            "label_next_action": pa.array(chance.integers(0, 5, rows), pa.int8()),
+            "label_window_actions": one(chance.integers(0, 5, rows), pa.int8()),
+            "label_next_item": pa.array(chance.zipf(1.3, rows) % ITEMS + 1, pa.int32()),
+            "label_window_items": one(chance.zipf(1.3, rows) % ITEMS + 1, pa.int32()),
         }
     )

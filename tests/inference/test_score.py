@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,35 +9,61 @@ import keras
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import expit, log_softmax, softmax
 
-from userprofile.calibration.calibration import Calibration
-from userprofile.calibration.platt import PlattScaling
-from userprofile.calibration.spend import SpendCorrection
+from userprofile.baselines.purchase import BaseRate
+from userprofile.baselines.stored import fields_of
 from userprofile.errors import UsageError
 from userprofile.feed.examples import to_batch
+from userprofile.heads.every import heads_of
+from userprofile.heads.serving import HeadServing, Serving
 from userprofile.inference import score
 from userprofile.inference.score import Scorer, cached_scorer
 from userprofile.model.profile_model import build_model
 from userprofile.schemas.scores import SCORES
 from userprofile.spec import DenseFeature, FeatureSpec
 
+CATEGORIES, ITEMS, ACTIONS = tuple(range(100, 112)), (5, 6), (0, 4)
 SPEC = FeatureSpec(
-    dense=(DenseFeature("tenure_days", 30.0, 10.0, False),),
+    dense=(DenseFeature("days_since_purchase", 30.0, 10.0, False),),
     sequence_length=4,
     category_level=1,
-    item_vocabulary=(5, 6),
+    item_vocabulary=ITEMS,
     category_vocabulary=(1, 2),
-    label_categories=tuple(range(100, 112)),
+    window_days=(0.0, 10.0),
+    churn_active_days=3,
+    heads={
+        "purchase": (), "churn": (), "spend": (), "days_to_purchase": (), "next_action": ACTIONS,
+        "next_categories": CATEGORIES, "next_item": ITEMS,
+    },
+)  # fmt: skip
+PLATT = {"slope": 0.5, "intercept": -1.0, "not_fitted_because": ""}
+SERVING = Serving(
+    {
+        "purchase": HeadServing("network", "it is better", {"network": PLATT}, {}),
+        "churn": HeadServing(
+            "base_rate", "it is better", {"network": {}, "base_rate": PLATT}, {"base_rate": fields_of(BaseRate(0.25))}
+        ),
+        "spend": HeadServing("network", "", {"network": {"factor": 2.0, "not_fitted_because": ""}}, {}),
+        **{
+            name: HeadServing("network", "", {"network": {}}, {})
+            for name in ("days_to_purchase", "next_action", "next_categories", "next_item")
+        },
+    }
 )
-CALIBRATION = Calibration(PlattScaling(0.5, -1.0), SpendCorrection(2.0))
-ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5}
+WORDS = {
+    "category": {code: f"category {code}" for code in CATEGORIES},
+    "item": {code: f"item {code}" for code in ITEMS},
+}
+ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5, "fusion": "gated", "task_weights": "uncertainty"}
 WIDTHS = ("item_width", "category_width", "action_width", "sequence_width", "dense_width", "embedding_width")
+HEAD_COLUMNS = [name for name in SCORES.names if name not in ("user_id", "as_of_date")]
 
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(14)
-    network = build_model(SPEC, settings={**dict.fromkeys(WIDTHS, 4), **ENCODER})
+    network = build_model(SPEC, heads_of(SPEC), settings={**dict.fromkeys(WIDTHS, 4), **ENCODER})
     for weight in network.trainable_variables:
         weight.assign(weight + np.random.default_rng(15).normal(0, 0.3, weight.shape))
     return network
@@ -46,8 +73,8 @@ def network() -> keras.Model:
 def files(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     path: Path = tmp_path_factory.mktemp("model") / "network.keras"
     network.save(path)
-    texts = {"spec.json": SPEC.to_json().encode(), "calibration.json": CALIBRATION.to_json().encode()}
-    return {"network.keras": path.read_bytes(), **texts}
+    texts = {"spec.json": SPEC.to_json(), "serving.json": SERVING.to_json(), "words.json": json.dumps(WORDS)}
+    return {"network.keras": path.read_bytes(), **{name: text.encode() for name, text in texts.items()}}
 
 
 def users(rows: int) -> pa.Table:
@@ -58,7 +85,7 @@ def users(rows: int) -> pa.Table:
         {
             "user_id": [f"user {number}" for number in range(rows)],
             "as_of_date": [datetime.date(2026, 1, 1)] * rows,
-            "tenure_days": [None if number % 3 == 0 else float(number) for number in range(rows)],
+            "days_since_purchase": [None if number % 3 == 0 else float(number) for number in range(rows)],
             "sequence_action": codes.cast(pa.list_(pa.int8())),
             "sequence_item": codes,
             "sequence_category_1": codes,
@@ -67,47 +94,86 @@ def users(rows: int) -> pa.Table:
     )
 
 
-def test_scores_are_the_calibrated_outputs_of_the_network(files: Mapping[str, bytes], network: keras.Model) -> None:
-    table = users(7)
-    scores = Scorer.load(files).score(table)
-    batch = to_batch(table, SPEC)
-    outputs = {name: np.asarray(value) for name, value in network({key: batch[key] for key in network.input}).items()}
-    chance = 1 / (1 + np.exp(-(0.5 * outputs["purchase_logit"] - 1)))
+@pytest.fixture(scope="module")
+def said(network: keras.Model) -> dict[str, np.ndarray]:
+    """By the network of seven users, in double precision."""
+    batch = to_batch(users(7), SPEC)
+    outputs = network({key: batch[key] for key in network.input})
+    return {name: np.asarray(value).astype(np.float64) for name, value in outputs.items()}
+
+
+@pytest.fixture(scope="module")
+def scores(files: Mapping[str, bytes]) -> pa.Table:
+    return Scorer.load(files).score(users(7))
+
+
+def test_scores_are_declared_and_in_the_order_of_users(scores, said) -> None:
     assert scores.schema == SCORES
-    assert scores["user_id"].equals(table["user_id"])
-    np.testing.assert_allclose(scores["embedding"].to_pylist(), outputs["embedding"], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(scores["purchase_probability"].to_numpy(), chance, rtol=1e-5)
-    expected = 2 * chance * np.expm1(outputs["spend_log1p"])
-    np.testing.assert_allclose(scores["expected_spend"].to_numpy(), expected, atol=0.51, rtol=1e-4)
-    for logits, listed in zip(outputs["category_logits"], scores["next_categories"].to_pylist(), strict=True):
-        best = np.argsort(-logits)[:10]
-        assert [pair["code"] for pair in listed] == [100 + place for place in best]
-        shares = np.exp(logits) / np.exp(logits).sum()
-        np.testing.assert_allclose([pair["score"] for pair in listed], shares[best], rtol=1e-4)
+    assert scores["user_id"].to_pylist() == users(7)["user_id"].to_pylist()
+    np.testing.assert_allclose(scores["embedding"].to_pylist(), said["embedding"], rtol=1e-4, atol=1e-5)
 
 
-def test_parts_do_not_show(files: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer, table = Scorer.load(files), users(7)
-    whole = scorer.score(table)
-    monkeypatch.setattr(score, "ROWS_AT_ONCE", 3)
-    parts = scorer.score(table)
-    assert parts.drop_columns(["embedding", "purchase_probability", "expected_spend", "next_categories"]).equals(
-        whole.select(["user_id", "as_of_date"])
+def test_a_probability_is_the_calibrated_one_of_the_network(scores, said) -> None:
+    np.testing.assert_allclose(
+        scores["purchase_probability"].to_numpy(), expit(0.5 * said["purchase_logit"] - 1), rtol=1e-5
     )
-    np.testing.assert_allclose(parts["embedding"].to_pylist(), whole["embedding"].to_pylist(), atol=1e-5)
+
+
+def test_what_the_ladder_serves_comes_from_its_rung_and_only_who_bought_of_late_can_leave(scores) -> None:
+    served = expit(0.5 * np.log(0.25 / 0.75) - 1)
+    days = users(7)["days_since_purchase"].to_pylist()
+    expected = [served if day is not None and day <= 3 else None for day in days]
+    assert scores["churn_probability"].to_pylist() == pytest.approx(expected)
+
+
+def test_expected_spend_is_chance_times_the_mean_of_a_log_normal(scores, said) -> None:
+    amount = np.exp(said["spend_mean"] + said["spend_deviation"] ** 2 / 2)
+    expected = 2 * expit(said["spend_chance_logit"]) * amount
+    np.testing.assert_allclose(scores["expected_spend"].to_numpy(), expected, atol=0.51, rtol=1e-4)
+
+
+def test_days_to_purchase_are_where_half_have_bought(scores, said) -> None:
+    by_then = 1 - np.cumprod(1 - expit(said["hazard_logits"]), axis=1)
+    for curve, days in zip(by_then, scores["days_to_purchase"].to_pylist(), strict=True):
+        if curve[-1] < 0.5:
+            assert days is None
+        else:
+            assert np.interp(days, np.arange(11), [0, *curve]) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_lists_have_names_and_come_likeliest_first(scores, said) -> None:
+    shares = log_softmax(said["category_logits"], axis=1) + np.log(expit(said["category_chance_logit"]))[:, None]
+    for column, likelihoods, names in (
+        ("next_action", softmax(said["next_action_logits"], axis=1), ["view", "purchase"]),
+        ("next_categories", expit(shares), [WORDS["category"][code] for code in CATEGORIES]),
+        ("next_item", softmax(said["next_item_logits"], axis=1), [WORDS["item"][code] for code in ITEMS]),
+    ):
+        for row, listed in zip(likelihoods, scores[column].to_pylist(), strict=True):
+            best = np.argsort(-row)[:10]
+            assert [pair["name"] for pair in listed] == [names[place] for place in best]
+            np.testing.assert_allclose([pair["score"] for pair in listed], row[best], rtol=1e-4)
+
+
+def test_a_head_that_the_model_lacks_is_null(scores) -> None:
+    for column in ("window_actions", "window_items"):
+        assert scores[column].null_count == 7
+
+
+def test_parts_do_not_show(files: Mapping[str, bytes], scores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score, "ROWS_AT_ONCE", 3)
+    parts = Scorer.load(files).score(users(7))
+    assert parts.drop_columns(HEAD_COLUMNS).equals(scores.drop_columns(HEAD_COLUMNS))
+    np.testing.assert_allclose(parts["embedding"].to_pylist(), scores["embedding"].to_pylist(), atol=1e-5)
+    for column in ("purchase_probability", "expected_spend"):
+        np.testing.assert_allclose(parts[column].to_numpy(), scores[column].to_numpy(), rtol=1e-4, atol=1)
 
 
 def test_no_users_have_no_scores(files: Mapping[str, bytes]) -> None:
     assert Scorer.load(files).score(users(0)).equals(SCORES.empty_table())
 
 
-def test_a_model_without_categories_lists_none(files: Mapping[str, bytes]) -> None:
-    scorer = Scorer.load(files)
-    assert scorer._next_categories(None, 2).to_pylist() == [[], []]
-
-
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(UsageError, match=r"network\.keras, calibration\.json"):
+    with pytest.raises(UsageError, match=r"network\.keras, serving\.json, words\.json"):
         Scorer.load({"spec.json": b"{}"})
 
 

@@ -21,6 +21,8 @@ SETTINGS: dict[str, Any] = {
     "dense_width": 8,
     "embedding_width": 8,
     "dropout": 0.0,
+    "fusion": "concat",
+    "task_weights": "fixed",
 }
 
 
@@ -37,7 +39,9 @@ def spec() -> FeatureSpec:
         category_level=1,
         item_vocabulary=(11, 12, 13),
         category_vocabulary=(1, 2),
-        label_categories=(1, 2, 3),
+        window_days=(0.0, 14.0),
+        churn_active_days=90,
+        heads={"purchase": (), "spend": (), "next_categories": (1, 2, 3)},
     )
 
 

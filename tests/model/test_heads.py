@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from userprofile.model.heads import CategoryHead, ScalarHead
+from userprofile.model.heads import LEAST_DEVIATION, AmountHead, HabitHead, ScalarHead, TaskWeights, VectorHead
 
 RANDOM = np.random.default_rng(17)
 EMBEDDING = RANDOM.normal(size=(4, 3)).astype(np.float32)
@@ -16,8 +18,23 @@ def test_a_scalar_head_is_linear_and_begins_at_its_initial_value() -> None:
     np.testing.assert_allclose(np.asarray(head(EMBEDDING)), expected, rtol=1e-5)
 
 
-def test_a_category_head_adds_habit_to_what_the_embedding_says() -> None:
-    head, counts = CategoryHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
+def test_a_vector_head_is_linear_and_begins_at_zero() -> None:
+    head = VectorHead(2)
+    np.testing.assert_array_equal(np.asarray(head(EMBEDDING)), np.zeros((4, 2)))
+    kernel, bias = RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
+    head.set_weights([kernel, bias])
+    np.testing.assert_allclose(np.asarray(head(EMBEDDING)), EMBEDDING @ kernel + bias, rtol=1e-4)
+
+
+def test_an_untrained_amount_is_what_the_docstring_says() -> None:
+    said = {name: np.asarray(values) for name, values in AmountHead(7.6, name="spend")(EMBEDDING).items()}
+    expected = {"chance_logit": 0.0, "mean": 7.6, "deviation": LEAST_DEVIATION + math.log(2)}
+    for name, value in expected.items():
+        np.testing.assert_allclose(said[f"spend_{name}"], np.full(4, value), rtol=1e-6)
+
+
+def test_a_habit_head_adds_habit_to_what_the_embedding_says() -> None:
+    head, counts = HabitHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
     np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), np.log1p(counts), rtol=1e-6)
     habit, kernel, bias = np.array([0.5, 2.0]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
     head.habit.assign(habit)
@@ -28,3 +45,10 @@ def test_a_category_head_adds_habit_to_what_the_embedding_says() -> None:
             for c in (0, 1)
         ]
         np.testing.assert_allclose(logits, expected, rtol=1e-5)
+
+
+def test_task_weights_are_the_same_for_all_users() -> None:
+    weights = TaskWeights(2)
+    np.testing.assert_array_equal(np.asarray(weights(EMBEDDING)), np.zeros((4, 2)))
+    weights.log_variances.assign([0.5, -1.0])
+    np.testing.assert_allclose(np.asarray(weights(EMBEDDING)), [[0.5, -1.0]] * 4)

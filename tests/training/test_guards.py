@@ -14,6 +14,7 @@ from userprofile.errors import EnvironmentMismatchError, UserprofileError
 from userprofile.feed.plan import Plan, RowGroup, plan_pass
 from userprofile.training.guards import checksums, digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.launch import launch
+from userprofile.training.tasks import task_of
 
 ROWS = [RowGroup("a", 0, 90), RowGroup("b", 0, 7)]
 PLAN = plan_pass(ROWS, shards=2, batch_rows=10, shuffle=(7, 1), buffer_rows=20)

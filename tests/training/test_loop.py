@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -55,7 +56,7 @@ def test_the_same_request_gives_the_same_weights(request_for):
         np.testing.assert_array_equal(left, right)
 
 
-def test_the_best_epoch_is_kept_and_patience_ends(request_for, monkeypatch):
+def test_the_best_epoch_is_kept_and_patience_ends(request_for, spec, monkeypatch):
     told = iter([3.0, 1.0, 2.0, 2.0, 2.0])
     seen: list[list[np.ndarray]] = []
 
@@ -70,7 +71,8 @@ def test_the_best_epoch_is_kept_and_patience_ends(request_for, monkeypatch):
 
     monkeypatch.setattr(loop._Run, "validated", judged)
     monkeypatch.setattr(state.Best, "see", watched)
-    trained = train(request_for(epochs=9, patience=2), alone(), report=silent)
+    one_head = replace(spec, heads={"purchase": ()})
+    trained = train(request_for(epochs=9, patience=2, spec=one_head), alone(), report=silent)
     assert len(trained.history) == 4
     for kept, best in zip(weights_of(trained.files), seen[1], strict=True):
         np.testing.assert_array_equal(kept, best)

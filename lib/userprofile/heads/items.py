@@ -39,7 +39,7 @@ class _Items(Head):
     def unlearnable(self, train: pa.Table, classes: Sequence[int]) -> str:
         if len(classes) < 2:
             return f"{len(classes)} items are known from training rows"
-        return "" if len(self.listed(train).flatten()) else f"no training row has a {self.label}"
+        return "" if len(pc.list_flatten(self.listed(train))) else f"no training row has a {self.label}"
 
     def listed(self, table: pa.Table) -> pa.ChunkedArray:
         """The label as lists of codes."""

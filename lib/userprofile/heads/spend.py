@@ -94,7 +94,7 @@ class Spend(Head):
                 seed=settings.seed,
                 models=1,
             )
-        if "btyd_age_days" in settings.features:
+        if {"btyd_age_days", "btyd_monetary_value"} <= set(settings.features):
             ladder["bg_nbd_gamma_gamma"] = partial(
                 BgNbdSpend.fit, label="label_spend", gap_days=gap, horizon_days=horizon
             )
