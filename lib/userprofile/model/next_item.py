@@ -109,10 +109,12 @@ class NextItemModel(keras.Model):
     ) -> KerasTensor:
         """[B, T, W], of `vectors`, which are those of items.table()."""
         present = ops.not_equal(inputs["action"], 0)
-        events = ops.take(vectors, inputs["item"], axis=0)  # [B, T, W]
-        events = events + self.actions(inputs["action"]) + self.gaps(gap_bucket(inputs["gap_days"]))
+        packing = Packing(present)
+        item, action, gap_days = (packing.pack(inputs[name]) for name in ("item", "action", "gap_days"))  # [N] each
+        events = ops.take(vectors, item, axis=0) + self.actions(action) + self.gaps(gap_bucket(gap_days))  # [N, W]
         age_days = -ops.cumsum(inputs["gap_days"], axis=1)  # since the first event, of which only differences count
-        return self.encoder(events * self.sizes["width"] ** 0.5, present, age_days, training=training)
+        events = packing.unpack(events * self.sizes["width"] ** 0.5)  # [B, T, W]
+        return self.encoder(events, present, age_days, training=training)
 
     def scores(self, states: KerasTensor, vectors: KerasTensor) -> KerasTensor:  # [N, W]
         """[N, known items]."""
@@ -136,21 +138,20 @@ def build_next_item_model(spec: HistorySpec, *, settings: Mapping[str, Any]) -> 
     return model
 
 
-def scores_and_targets(
-    model: NextItemModel, batch: Mapping[str, KerasTensor], training: bool
+def states_and_targets(
+    model: NextItemModel, batch: Mapping[str, KerasTensor], vectors: KerasTensor, training: bool
 ) -> tuple[KerasTensor, KerasTensor]:
-    """Of the N events to be predicted the scores of all known items, [N, K], and which of these it was, int32 [N].
+    """Of the N events to be predicted the states before, [N, W], and which of the known items it was, int32 [N].
 
-    Events of a row of weight 0 are not among them.
+    Events of a row of weight 0 are not among them. `vectors` are those of items.table().
     """
-    vectors = model.items.table()
     states = model.states(batch, vectors, training=training)  # [B, T, W]
     packing = Packing(ops.logical_and(batch["target"] > 0, batch["weight"][:, None] > 0))
-    return model.scores(packing.pack(states), vectors), packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
+    return packing.pack(states), packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
 
 
 def next_item_loss(scores: KerasTensor, target: KerasTensor) -> KerasTensor:  # [N, K], [N]
-    """[N] cross-entropy of a softmax over all items; ln K for uniform scores."""
+    """[N] cross-entropy of a softmax over all items; ln K for uniform scores. Training has it from softmax_loss."""
     return keras.losses.sparse_categorical_crossentropy(target, scores, from_logits=True)
 
 
