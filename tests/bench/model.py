@@ -48,8 +48,9 @@ NAMES = {
 AS_THEY_ARE = ("pmixer", "recbole")
 WAYS = {
     "padding": "padding computed like events",
-    "embedded padding": "padding embedded, then left out",
+    "embedded events": "padding left out before the embeddings",
     "whole scores": "scores of all events in one table",
+    "sampled": "1,024 sampled items instead of all",
     "bfloat16": "matrix products in bfloat16",
     "two operations": "two operations at a time",
 }

@@ -25,21 +25,21 @@ from userprofile.config.load import load_config
 from userprofile.feed.histories import HistorySpec
 from userprofile.feed.read import Batch
 from userprofile.model.next_item import NextItemModel, next_item_loss, states_and_targets
-from userprofile.model.positions import gap_bucket
+from userprofile.model.positions import Packing, gap_bucket
 from userprofile.training.collective import alone
 from userprofile.training.progress import WEIGHT
 from userprofile.training.step import WholeStep, training_step
 from userprofile.training.tasks import NEXT_ITEM, NextItem
 
 PURCHASE = ACTION_CODE["purchase"]
+SAMPLED = 1_024
 
 
 class WholeScores(NextItem):
     """The scores of all events in one table, [N, K], and the softmax's gradient in another."""
 
     def sums(self, model: NextItemModel, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
-        vectors = model.items.table()
-        states, target = states_and_targets(model, batch, vectors, training)
+        states, vectors, target = states_and_targets(model, batch, training)
         loss = next_item_loss(model.scores(states, vectors), target)
         return {WEIGHT: tf.cast(tf.size(target), tf.float32), NEXT_ITEM: tf.reduce_sum(loss)}
 
@@ -63,17 +63,25 @@ def padding(log: Log) -> Side:
     return side_of(log, task_of(log), padded)
 
 
-def embedded_padding(log: Log) -> Side:
-    """As NextItemModel.states, but that padding is left out after the embeddings and not before."""
+def embedded_events(log: Log) -> Side:
+    """As NextItemModel.states, but that padding is left out before the embeddings and not after."""
 
     def states(model: NextItemModel, inputs: Batch, vectors: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        events = tf.gather(vectors, inputs["item"])  # [B, T, W]
-        events = events + model.actions(inputs["action"]) + model.gaps(gap_bucket(inputs["gap_days"]))
         present, age_days = inputs["action"] != 0, -tf.cumsum(inputs["gap_days"], axis=1)
-        return model.encoder(events * model.sizes["width"] ** 0.5, present, age_days, training=training)
+        packing = Packing(present)
+        item, action, gap_days = (packing.pack(inputs[name]) for name in ("item", "action", "gap_days"))  # [N] each
+        events = tf.gather(vectors, item) + model.actions(action) + model.gaps(gap_bucket(gap_days))  # [N, W]
+        events = packing.unpack(events * model.sizes["width"] ** 0.5)
+        return model.encoder(events, present, age_days, training=training)
 
     NextItemModel.states = states  # type: ignore[method-assign]
     return ours(log)
+
+
+def sampled(log: Log) -> Side:
+    """Not the same numbers: each event is told from so many items of all."""
+    task = task_of(log)
+    return side_of(log, NextItem(task.spec, {**task.settings, "sampled_items": SAMPLED}))
 
 
 def bfloat16(log: Log) -> Side:
@@ -96,7 +104,8 @@ def two_operations(log: Log) -> Side:
 SIDES: dict[str, Callable[[Log], Side]] = {
     "ours": ours,
     "padding": padding,
-    "embedded padding": embedded_padding,
+    "embedded events": embedded_events,
+    "sampled": sampled,
     "whole scores": whole_scores,
     "bfloat16": bfloat16,
     "two operations": two_operations,
@@ -107,7 +116,7 @@ def task_of(log: Log) -> NextItem:
     settings = load_config(CHECKOUT / "conf", source="demo_shop").pretrain_model
     assert settings.sequence_length == LONGEST
     spec = HistorySpec(sequence_length=LONGEST, vocabulary=tuple(range(1, log.items + 1)))
-    return NextItem(spec, settings.network.model_dump())
+    return NextItem(spec, settings.of_task())
 
 
 def table(log: Log, users: np.ndarray) -> pa.Table:

@@ -49,7 +49,7 @@ def test_every_way_has_the_losses_of_the_library() -> None:
             f"side = model_ours.SIDES[{way!r}](log)\n"
             "print(json.dumps([side.step(0) for _ in range(3)]))"
         )
-        for way in ("ours", "embedded padding", "whole scores", "two operations", "bfloat16")
+        for way in ("ours", "embedded events", "whole scores", "two operations", "bfloat16")
     }
     exact = losses.pop("ours")
     np.testing.assert_allclose(losses.pop("bfloat16"), exact, rtol=1e-2)

@@ -46,8 +46,7 @@ def histories(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
 def scores_and_targets(
     network: NextItemModel, batch: dict[str, np.ndarray], *, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    vectors = network.items.table()
-    states, target = states_and_targets(network, batch, vectors, training)
+    states, vectors, target = states_and_targets(network, batch, training)
     return network.scores(states, vectors), target
 
 

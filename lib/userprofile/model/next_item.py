@@ -90,6 +90,8 @@ class NextItemModel(keras.Model):
             encoder, longest=longest, width=width, layers=layers, heads=heads, dropout=dropout, name="history"
         )
         self.last = LastState()
+        # For sampled items. The seed is the same on every rank, and so are they.
+        self.draws = keras.random.SeedGenerator(seed=0)
 
     def build(self, shapes: Mapping[str, Any]) -> None:
         shape = shapes["item"]
@@ -109,16 +111,19 @@ class NextItemModel(keras.Model):
     ) -> KerasTensor:
         """[B, T, W], of `vectors`, which are those of items.table()."""
         present = ops.not_equal(inputs["action"], 0)
-        packing = Packing(present)
-        item, action, gap_days = (packing.pack(inputs[name]) for name in ("item", "action", "gap_days"))  # [N] each
-        events = ops.take(vectors, item, axis=0) + self.actions(action) + self.gaps(gap_bucket(gap_days))  # [N, W]
+        events = ops.take(vectors, inputs["item"], axis=0)  # [B, T, W]
+        events = events + self.actions(inputs["action"]) + self.gaps(gap_bucket(inputs["gap_days"]))
         age_days = -ops.cumsum(inputs["gap_days"], axis=1)  # since the first event, of which only differences count
-        events = packing.unpack(events * self.sizes["width"] ** 0.5)  # [B, T, W]
-        return self.encoder(events, present, age_days, training=training)
+        return self.encoder(events * self.sizes["width"] ** 0.5, present, age_days, training=training)
+
+    def scored(self, vectors: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        """What scores the K known items: vectors [K, W] and bias [K]."""
+        return vectors[FIRST_KNOWN_INDEX:], ops.convert_to_tensor(self.bias)
 
     def scores(self, states: KerasTensor, vectors: KerasTensor) -> KerasTensor:  # [N, W]
         """[N, known items]."""
-        return ops.matmul(states, ops.transpose(vectors[FIRST_KNOWN_INDEX:])) + self.bias
+        of_items, bias = self.scored(vectors)
+        return ops.matmul(states, ops.transpose(of_items)) + bias
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, **self.sizes}
@@ -139,15 +144,17 @@ def build_next_item_model(spec: HistorySpec, *, settings: Mapping[str, Any]) -> 
 
 
 def states_and_targets(
-    model: NextItemModel, batch: Mapping[str, KerasTensor], vectors: KerasTensor, training: bool
-) -> tuple[KerasTensor, KerasTensor]:
-    """Of the N events to be predicted the states before, [N, W], and which of the known items it was, int32 [N].
+    model: NextItemModel, batch: Mapping[str, KerasTensor], training: bool
+) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
+    """Of the N events to be predicted the states before, [N, W]; the vectors of all items; and which of the known items
+    it was, int32 [N].
 
-    Events of a row of weight 0 are not among them. `vectors` are those of items.table().
+    Events of a row of weight 0 are not among them.
     """
+    vectors = model.items.table()
     states = model.states(batch, vectors, training=training)  # [B, T, W]
     packing = Packing(ops.logical_and(batch["target"] > 0, batch["weight"][:, None] > 0))
-    return packing.pack(states), packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
+    return packing.pack(states), vectors, packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
 
 
 def next_item_loss(scores: KerasTensor, target: KerasTensor) -> KerasTensor:  # [N, K], [N]

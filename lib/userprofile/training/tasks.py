@@ -30,6 +30,7 @@ from userprofile.model.next_item import (
     states_and_targets,
 )
 from userprofile.model.profile_model import build_model
+from userprofile.model.sampled_softmax import drawn_items, sampled_softmax_loss
 from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import metrics, packed, predict
@@ -118,14 +119,22 @@ class NextItem:
         return build_next_item_model(self.spec, settings=self.settings)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
-        vectors = model.items.table()
-        states, target = states_and_targets(model, batch, vectors, training)
+        states, vectors, target = states_and_targets(model, batch, training)
         events = {WEIGHT: tf.cast(tf.shape(target)[0], tf.float32)}
         if training:
-            return {**events, NEXT_ITEM: softmax_loss(states, vectors[FIRST_KNOWN_INDEX:], model.bias, target)}
+            return {**events, NEXT_ITEM: self._loss(model, states, vectors, target)}
         scores = model.scores(states, vectors)
         loss, gain = next_item_loss(scores, target), gain_of_place(scores, target)
         return {**events, NEXT_ITEM: tf.reduce_sum(loss), NDCG: tf.reduce_sum(gain)}
+
+    def _loss(self, model: keras.Model, states: tf.Tensor, vectors: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """Over all items, or the target and so many sampled ones; added up over events."""
+        known, bias = model.scored(vectors)
+        count = self.settings["sampled_items"]
+        if not count:
+            return softmax_loss(states, known, bias, target)
+        drawn = drawn_items(count, items=len(self.spec.vocabulary), seed=model.draws)
+        return sampled_softmax_loss(states, known, bias, target, drawn)
 
     def unfit(self, validation: Losses) -> float:
         """By the order of items: their likelihood is at its best many epochs before, and calibration mends it."""
