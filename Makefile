@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-TORCH := torch==2.15.0
+TORCH := torch==2.15.0 numpy==2.4.6
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
@@ -98,12 +98,12 @@ bench-training: install ## measure training: ranks, feed, disturbances, checkpoi
 bench-model: install build/bench-venv/.installed ## measure training of next items against two peers in PyTorch; 6 minutes, INPUT=log.csv
 	@INPUT='$(INPUT)' $(PYTHON) tests/bench/model.py
 
-# Of two gigabytes, what PyTorch's own index has without CUDA is a tenth; the registry has it with CUDA only.
+# PyTorch's own index has it without CUDA. Where that index is out of reach, PyPI's comes with CUDA: 5.4 GB on the disk.
 build/bench-venv/.installed: .venv/.installed
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/pip install -q --disable-pip-version-check --retries 0 --timeout 15 $(TORCH) numpy \
+	@$(@D)/bin/pip install -q --disable-pip-version-check --retries 0 --timeout 15 $(TORCH) \
 		--index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
-		|| $(@D)/bin/pip install -q --disable-pip-version-check $(TORCH) numpy
+		|| $(@D)/bin/pip install -q --disable-pip-version-check $(TORCH)
 	@touch $@
 
 chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
