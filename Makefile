@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
+TORCH := torch==2.15.0 numpy==2.4.6
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
@@ -22,7 +23,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(NP),--set train_model.processes=$(NP)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training bench-model chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -93,6 +94,17 @@ bench-features: install .venv/.bench ## measure the feature engine against DuckD
 bench-training: install ## measure training: ranks, feed, disturbances, checkpoints, precision; SMALL=1 for a quick run
 	@$(PYTHON) tests/bench/training_precision.py
 	@$(PYTHON) tests/bench/training.py
+
+bench-model: install build/bench-venv/.installed ## measure training of next items against two peers in PyTorch; 6 minutes, INPUT=log.csv
+	@INPUT='$(INPUT)' $(PYTHON) tests/bench/model.py
+
+# PyTorch's own index has it without CUDA. Where that index is out of reach, PyPI's comes with CUDA: 5.4 GB on the disk.
+build/bench-venv/.installed: .venv/.installed
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check --retries 0 --timeout 15 $(TORCH) \
+		--index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
+		|| $(@D)/bin/pip install -q --disable-pip-version-check $(TORCH)
+	@touch $@
 
 chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
 	@RUNS=$(or $(RUNS),30) $(PYTHON) -m pytest -q tests/training/test_chaos.py

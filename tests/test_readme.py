@@ -67,6 +67,7 @@ SMALL_FORMS = {
     "make bench-path": "make --dry-run bench-path",
     "make bench-features": "make --dry-run bench-features",
     "make bench-training": "make --dry-run bench-training",
+    "make bench-model": "make --dry-run bench-model",
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

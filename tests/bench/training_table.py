@@ -41,7 +41,7 @@ def request_of(folder: Path, spec: FeatureSpec) -> TrainingRequest:
         table=str(folder),
         version=0,
         spec=spec,
-        settings=settings.network.model_dump(),
+        settings=settings.of_task(),
         epochs=1,
         batch_rows=settings.batch_rows,
         learning_rate=settings.learning_rate,

@@ -15,7 +15,7 @@ from userprofile.model.next_item import (
     build_next_item_model,
     gain_of_place,
     next_item_loss,
-    scores_and_targets,
+    states_and_targets,
 )
 
 KNOWN, LENGTH = 5, 6
@@ -41,6 +41,13 @@ def histories(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
         "target": (items[:, 1:] * present).astype(np.int32),
         "weight": np.ones(rows, np.float32),
     }
+
+
+def scores_and_targets(
+    network: NextItemModel, batch: dict[str, np.ndarray], *, training: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    states, vectors, target = states_and_targets(network, batch, training)
+    return network.scores(states, vectors), target
 
 
 def model(**changes: object) -> NextItemModel:

@@ -86,7 +86,7 @@ def test_users_of_too_few_events_are_told(job, log, header, mapping, tmp_path: P
 def test_a_batch_beyond_memory_is_refused_before_work(job, log, mapping, tmp_path: Path) -> None:
     board = tmp_path / "circle.yaml"
     board.write_text(BOARD.format(source=mapping))
-    large = ["pretrain_model.batch_rows=2000000", "pretrain_model.sequence_length=50"]
+    large = ["pretrain_model.batch_rows=200000000"]
     asked = ("--source", mapping, "--data", str(board), "--input", log(circles()), "--set", *SMALL, *large)
     ended = job("leaderboard", leaderboard, *asked)
     assert ended.code == 2

@@ -24,7 +24,7 @@ from userprofile.training.tasks import NextItem, Profile, task_of
 from userprofile.training.trained import ITEMS, NETWORK, PREDICTIONS
 
 CIRCLE = 6
-SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0}
+SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "sampled_items": 0}
 
 
 def histories(rows: int, split: str, *, seed: int, targets: int) -> pa.Table:
@@ -98,6 +98,15 @@ def test_next_items_are_learnt_and_judged_as_saved(next_items, tmp_path: Path) -
     best = (states["state"] @ scoring["vectors"].T + scoring["bias"]).argmax(axis=1)
     asked = histories(30, "test", seed=3, targets=1)["sequence_item"].to_pylist()
     assert [request.spec.vocabulary[item] for item in best] == [history[-1] for history in asked]
+
+
+def test_items_told_from_sampled_ones_are_judged_among_all(next_items) -> None:
+    settings = {**SETTINGS, "sampled_items": 20}
+    history = train(next_items(settings=settings, epochs=40, patience=40), alone(), report=quiet).history
+    assert history[0]["validation"]["next_item"] == pytest.approx(np.log(CIRCLE), abs=0.3)
+    assert max(entry["validation"]["ndcg@10"] for entry in history) > 0.99
+    again = train(next_items(settings=settings, epochs=2, patience=40), alone(), report=quiet).history
+    assert [entry["train"] for entry in again] == [entry["train"] for entry in history[:2]]
 
 
 def test_shards_change_nothing_but_the_order(next_items) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
 
@@ -156,6 +156,10 @@ class Learning(Section):
     timeout: Duration
     network: Encoder
 
+    def of_task(self) -> dict[str, Any]:
+        """What decides the network and its loss."""
+        return self.network.model_dump()
+
 
 class TrainModel(Learning):
     """The distributed training of the profile model, and the ranks of any training."""
@@ -186,7 +190,11 @@ class TrainModel(Learning):
 class PretrainModel(Learning):
     """The next-item model of whole histories."""
 
+    sampled_items: Annotated[int, Field(ge=0)]
     network: HistoryNetwork
+
+    def of_task(self) -> dict[str, Any]:
+        return {**super().of_task(), "sampled_items": self.sampled_items}
 
 
 class ReportScaling(Section):

@@ -90,6 +90,8 @@ class NextItemModel(keras.Model):
             encoder, longest=longest, width=width, layers=layers, heads=heads, dropout=dropout, name="history"
         )
         self.last = LastState()
+        # For sampled items. The seed is the same on every rank, and so are they.
+        self.draws = keras.random.SeedGenerator(seed=0)
 
     def build(self, shapes: Mapping[str, Any]) -> None:
         shape = shapes["item"]
@@ -114,9 +116,14 @@ class NextItemModel(keras.Model):
         age_days = -ops.cumsum(inputs["gap_days"], axis=1)  # since the first event, of which only differences count
         return self.encoder(events * self.sizes["width"] ** 0.5, present, age_days, training=training)
 
+    def scored(self, vectors: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        """What scores the K known items: vectors [K, W] and bias [K]."""
+        return vectors[FIRST_KNOWN_INDEX:], ops.convert_to_tensor(self.bias)
+
     def scores(self, states: KerasTensor, vectors: KerasTensor) -> KerasTensor:  # [N, W]
         """[N, known items]."""
-        return ops.matmul(states, ops.transpose(vectors[FIRST_KNOWN_INDEX:])) + self.bias
+        of_items, bias = self.scored(vectors)
+        return ops.matmul(states, ops.transpose(of_items)) + bias
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, **self.sizes}
@@ -136,21 +143,22 @@ def build_next_item_model(spec: HistorySpec, *, settings: Mapping[str, Any]) -> 
     return model
 
 
-def scores_and_targets(
+def states_and_targets(
     model: NextItemModel, batch: Mapping[str, KerasTensor], training: bool
-) -> tuple[KerasTensor, KerasTensor]:
-    """Of the N events to be predicted the scores of all known items, [N, K], and which of these it was, int32 [N].
+) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
+    """Of the N events to be predicted the states before, [N, W]; the vectors of all items; and which of the known items
+    it was, int32 [N].
 
     Events of a row of weight 0 are not among them.
     """
     vectors = model.items.table()
     states = model.states(batch, vectors, training=training)  # [B, T, W]
     packing = Packing(ops.logical_and(batch["target"] > 0, batch["weight"][:, None] > 0))
-    return model.scores(packing.pack(states), vectors), packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
+    return packing.pack(states), vectors, packing.pack(batch["target"]) - FIRST_KNOWN_INDEX
 
 
 def next_item_loss(scores: KerasTensor, target: KerasTensor) -> KerasTensor:  # [N, K], [N]
-    """[N] cross-entropy of a softmax over all items; ln K for uniform scores."""
+    """[N] cross-entropy of a softmax over all items; ln K for uniform scores. Training has it from softmax_loss."""
     return keras.losses.sparse_categorical_crossentropy(target, scores, from_logits=True)
 
 

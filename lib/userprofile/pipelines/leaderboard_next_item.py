@@ -34,7 +34,7 @@ from userprofile.versions import code_version
 
 Rows = dict[str, dict[str, Any]]
 
-# Scores of a batch whose histories are all of full length: 4 GB, and some copies of them.
+# Scores of a batch when it is judged, by one event of each history: 4 GB. Training never has them all in memory.
 LARGEST_SOFTMAX = 1_000_000_000
 
 
@@ -162,13 +162,13 @@ class _Trainings:
 
 
 def _require_memory(spec: HistorySpec, settings: PretrainModel) -> None:
-    numbers = settings.batch_rows * spec.sequence_length * len(spec.vocabulary)
+    numbers = settings.batch_rows * len(spec.vocabulary)
     if numbers > LARGEST_SOFTMAX:
         raise UsageError(
             "a batch of the next-item model may be too large for memory",
-            expected=f"batch_rows x sequence_length x items of at most {LARGEST_SOFTMAX:,}",
-            received=f"{settings.batch_rows} x {spec.sequence_length} x {len(spec.vocabulary):,}",
-            fix="lower pretrain_model.batch_rows, sequence_length or item_vocabulary",
+            expected=f"batch_rows x items of at most {LARGEST_SOFTMAX:,}",
+            received=f"{settings.batch_rows} x {len(spec.vocabulary):,}",
+            fix="lower pretrain_model.batch_rows or item_vocabulary",
         )
 
 

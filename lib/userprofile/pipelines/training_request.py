@@ -30,7 +30,7 @@ def training_request(
         table=run.store.path(examples.table),
         version=examples.version,
         spec=spec,
-        settings=learning.network.model_dump(),
+        settings=learning.of_task(),
         epochs=learning.epochs,
         batch_rows=learning.batch_rows,
         learning_rate=scaled_learning_rate(

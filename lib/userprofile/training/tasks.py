@@ -27,9 +27,11 @@ from userprofile.model.next_item import (
     build_next_item_model,
     gain_of_place,
     next_item_loss,
-    scores_and_targets,
+    states_and_targets,
 )
 from userprofile.model.profile_model import TASK_WEIGHTS, build_model
+from userprofile.model.sampled_softmax import drawn_items, sampled_softmax_loss
+from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import packed, predict
 from userprofile.training.progress import WEIGHT
@@ -38,6 +40,7 @@ from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, PREDICTIONS
 
 Batch = Mapping[str, tf.Tensor]
 Losses = Mapping[str, float]
+NEXT_ITEM = "next_item"  # the head
 Judging = Callable[[str, int], None]  # the split, and how many batches of it are done
 
 
@@ -143,13 +146,25 @@ class NextItem:
         return build_next_item_model(self.spec, settings=self.settings)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
-        scores, target = scores_and_targets(model, batch, training)
-        events = tf.cast(tf.shape(target)[0], tf.float32)
-        sums = {WEIGHT: events, "next_item": tf.reduce_sum(next_item_loss(scores, target))}
-        return sums if training else {**sums, NDCG: tf.reduce_sum(gain_of_place(scores, target))}
+        states, vectors, target = states_and_targets(model, batch, training)
+        events = {WEIGHT: tf.cast(tf.shape(target)[0], tf.float32)}
+        if training:
+            return {**events, NEXT_ITEM: self._loss(model, states, vectors, target)}
+        scores = model.scores(states, vectors)
+        loss, gain = next_item_loss(scores, target), gain_of_place(scores, target)
+        return {**events, NEXT_ITEM: tf.reduce_sum(loss), NDCG: tf.reduce_sum(gain)}
+
+    def _loss(self, model: keras.Model, states: tf.Tensor, vectors: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """Over all items, or the target and so many sampled ones; added up over events."""
+        known, bias = model.scored(vectors)
+        count = self.settings["sampled_items"]
+        if not count:
+            return softmax_loss(states, known, bias, target)
+        drawn = drawn_items(count, items=len(self.spec.vocabulary), seed=model.draws)
+        return sampled_softmax_loss(states, known, bias, target, drawn)
 
     def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return sums["next_item"]
+        return sums[NEXT_ITEM]
 
     def unfit(self, validation: Losses) -> float:
         """By the order of items: their likelihood is at its best many epochs before, and calibration mends it."""
