@@ -55,6 +55,13 @@ class BuildFeatures(Section):
     own_features: list[OwnFeatures]
 
 
+class EmbedItems(Section):
+    """Texts and images of items as vectors."""
+
+    image_folder: str
+    items_per_partition: Count
+
+
 class Backfill(Section):
     """Which dates of a span get features, and how many in one pass."""
 
@@ -223,6 +230,7 @@ class Config(Section):
     spark: SparkSettings
     refine_events: RefineEvents
     build_features: BuildFeatures
+    embed_items: EmbedItems
     backfill: Backfill
     build_training_set: BuildTrainingSet
     audit_features: AuditFeatures
