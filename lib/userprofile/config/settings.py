@@ -131,6 +131,8 @@ class HistoryNetwork(Encoder):
     """Sizes of the next-item model."""
 
     width: OfHeads
+    fusion: Literal["concat", "attention", "gated"]
+    own_dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Learning(Section):
@@ -179,6 +181,8 @@ class TrainModel(Learning):
 class PretrainModel(Learning):
     """The next-item model of whole histories."""
 
+    contents: list[Literal["words", "text", "image"]]
+    content_width: Count
     network: HistoryNetwork
 
 

@@ -17,6 +17,7 @@ from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_sh
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
+from userprofile.pipelines.next_item_training import item_content
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.steps import Outcome, Run, Step
 
@@ -38,6 +39,7 @@ def leaderboard(run: Run) -> Step:
     ingest_events(run)
     refine_events(run)
     inputs = [run.pinned(f"silver.{name}", made_by="refine_events") for name in ("events", "items", "codes")]
+    inputs += item_content(run)
     work = partial(_judged, run, board)
     parameters = {"board": board.model_dump(mode="json")}
     step = run.step(STEP, work, inputs=inputs, sections=SECTIONS, parameters=parameters)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,21 @@ from userprofile.baselines.next_item import RULES, ItemHistories, LastSeen, Popu
 from userprofile.baselines.next_item_places import Forecast, NetworkStates, fitted_temperature, fitted_weights
 from userprofile.baselines.serving import served
 from userprofile.config.leaderboard import LeaveOneOutBoard
-from userprofile.config.settings import PretrainModel
-from userprofile.errors import DataGateError, UsageError
-from userprofile.feed.histories import HistorySpec, fit_history_spec
+from userprofile.errors import DataGateError
+from userprofile.feed.histories import HistorySpec
 from userprofile.feed.lists import list_array
 from userprofile.labels.next_event import REFIT, SPLITS, TEST, TRAIN, VALIDATION
 from userprofile.model.metrics import NDCG, Metrics, over_seeds, place_metrics
-from userprofile.pipelines.build_histories import HISTORIES, Content, build_histories, contents_of_items
+from userprofile.pipelines.build_histories import HISTORIES, build_histories
+from userprofile.pipelines.next_item_training import NextItemTrainings
 from userprofile.pipelines.steps import Run
-from userprofile.pipelines.training_request import launched, training_request
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import HistoryExamples
 from userprofile.tables.row_groups import read_row_groups, row_groups
 from userprofile.tables.store import TableVersion
-from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.trained import ITEMS, PREDICTIONS, Trained
-from userprofile.versions import code_version
 
 Rows = dict[str, dict[str, Any]]
-
-# Scores of a batch whose histories are all of full length: 4 GB, and some copies of them.
-LARGEST_SOFTMAX = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,7 @@ def next_item_leaderboard(run: Run, board: LeaveOneOutBoard) -> Rows:
     """
     table = build_histories(run).output(HISTORIES)
     parts = {split: _part(run, table, split) for split in SPLITS}
-    trainings = _Trainings(run, table, contents_of_items(run))
+    trainings = NextItemTrainings(run, table, run.config.pretrain_model)
     seeds = [run.config.pretrain_model.seed + number for number in range(board.seeds)]
     by_seed = [_judged(run, board, trainings, parts, seed) for seed in seeds]
     trainings.clear()
@@ -80,7 +73,7 @@ def next_item_leaderboard(run: Run, board: LeaveOneOutBoard) -> Rows:
 
 
 def _judged(
-    run: Run, board: LeaveOneOutBoard, trainings: _Trainings, parts: Mapping[str, pa.Table], seed: int
+    run: Run, board: LeaveOneOutBoard, trainings: NextItemTrainings, parts: Mapping[str, pa.Table], seed: int
 ) -> dict[str, Metrics]:
     run.say(f"seed {seed}: learning from the train parts, until validation says enough")
     spec = trainings.spec(parts[TRAIN])
@@ -127,49 +120,6 @@ def _forecast(
         asked.histories,
         only_new=board.only_new,
     )
-
-
-class _Trainings:
-    """Networks of next items on one table. One that is begun again goes on from its last checkpoint, or is done."""
-
-    def __init__(self, run: Run, table: TableVersion, contents: Sequence[Content]) -> None:
-        self._run, self._table, self._contents = run, table, contents
-        self._checkpoints: list[Checkpoints] = []
-
-    def spec(self, learnt: pa.Table) -> HistorySpec:
-        """Of parts that are learnt from."""
-        settings = self._run.config.pretrain_model
-        return fit_history_spec(
-            learnt,
-            sequence_length=settings.sequence_length,
-            vocabulary_size=settings.item_vocabulary,
-            contents=self._contents,
-        )
-
-    def of(self, spec: HistorySpec, **changes: Any) -> Trained:
-        """One training, as pretrain_model says but for the changes."""
-        _require_memory(spec, self._run.config.pretrain_model)
-        request = replace(training_request(self._run, self._table, spec, self._run.config.pretrain_model), **changes)
-        identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:16]
-        self._checkpoints.append(Checkpoints.made(f"{self._run.store.root}/checkpoints/{identity}"))
-        processes = self._run.config.train_model.processes
-        return launched(self._run, replace(request, checkpoints=self._checkpoints[-1].root), processes=processes)
-
-    def clear(self) -> None:
-        """All are done."""
-        for checkpoints in self._checkpoints:
-            checkpoints.clear()
-
-
-def _require_memory(spec: HistorySpec, settings: PretrainModel) -> None:
-    numbers = settings.batch_rows * spec.sequence_length * len(spec.vocabulary)
-    if numbers > LARGEST_SOFTMAX:
-        raise UsageError(
-            "a batch of the next-item model may be too large for memory",
-            expected=f"batch_rows x sequence_length x items of at most {LARGEST_SOFTMAX:,}",
-            received=f"{settings.batch_rows} x {spec.sequence_length} x {len(spec.vocabulary):,}",
-            fix="lower pretrain_model.batch_rows, sequence_length or item_vocabulary",
-        )
 
 
 def _part(run: Run, table: TableVersion, split: str) -> pa.Table:

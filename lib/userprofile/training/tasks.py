@@ -32,6 +32,7 @@ from userprofile.model.next_item import (
 from userprofile.model.profile_model import build_model
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import metrics, packed, predict
+from userprofile.training.item_vectors import item_vectors
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, METRICS, PREDICTIONS
@@ -113,7 +114,8 @@ class NextItem:
         return HistoryForm(self.spec)
 
     def model(self) -> keras.Model:
-        return build_next_item_model(self.spec, settings=self.settings)
+        vectors = item_vectors(self.spec) if self.spec.vectors else None
+        return build_next_item_model(self.spec, settings=self.settings, vectors=vectors)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         scores, target = scores_and_targets(model, batch, training)
