@@ -1,8 +1,8 @@
 """A log under a published protocol -> how good our scores are, beside simpler models and the published rows.
 
-A protocol is a function of the run and its board. It returns the measures by model: first `profile`, the row that a
-profile would serve, then the ladder's. Beside a measure stand the ends of its 95 % interval, as <measure>_low and
-<measure>_high. Text and what else a row says is shown in the JSON line alone.
+A protocol is a function of the run and its board. It returns the measures by model: where profiles are judged first
+`profile`, the row that a profile would serve, then the ladder's. Beside a measure stand the ends of its 95 % interval,
+as <measure>_low and <measure>_high. Text and what else a row says is shown in the JSON line alone.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from userprofile.config.leaderboard import Board
+from userprofile.config.leaderboard import Board, NewItemsBoard
 from userprofile.errors import UsageError
+from userprofile.pipelines.embed_items import embed_items
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.leaderboard_new_items import new_items_leaderboard
 from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
 from userprofile.pipelines.next_item_training import item_content
@@ -25,6 +27,7 @@ Rows = dict[str, dict[str, Any]]
 
 PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {
     "leave_one_out": next_item_leaderboard,
+    "new_items": new_items_leaderboard,
     "temporal": outcome_leaderboard,
 }
 STEP = "leaderboard"
@@ -38,6 +41,8 @@ def leaderboard(run: Run) -> Step:
         generate_demo_shop(run)
     ingest_events(run)
     refine_events(run)
+    if isinstance(board, NewItemsBoard):
+        embed_items(run)
     inputs = [run.pinned(f"silver.{name}", made_by="refine_events") for name in ("events", "items", "codes")]
     inputs += item_content(run)
     work = partial(_judged, run, board)
