@@ -89,7 +89,7 @@ def test_new_items_are_foreseen_by_what_their_titles_say(job, log, mapping, boar
 
 def test_a_row_that_cannot_be_is_refused_by_name(job, log, mapping, board) -> None:
     text = Path(board).read_text()
-    for wrong in ("contents: [smell]", "network: {fusion: sum}", "epoch: 3"):
+    for wrong in ("contents: [smell]", "network: {fusion: sum}", "network: gated", "epoch: 3"):
         Path(board).write_text(text.replace("contents: [text], network: {own_dropout: 0.5}", wrong))
         asked = ("--source", mapping, "--data", board, "--input", log(circles()), "--set", *SMALL)
         ended = job("leaderboard", leaderboard, *asked)

@@ -16,7 +16,7 @@ from userprofile.errors import UsageError
 from userprofile.pipelines.embed_items import embed_items
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.ingest_events import ingest_events
-from userprofile.pipelines.leaderboard_new_items import new_items_leaderboard
+from userprofile.pipelines.leaderboard_new_items import new_items_leaderboard, settings_of_rows
 from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
 from userprofile.pipelines.next_item_training import item_content
@@ -37,6 +37,8 @@ SECTIONS = ["source", "refine_events", "build_features", "train_model", "pretrai
 def leaderboard(run: Run) -> Step:
     """From the log's files to the table; what was done before with the same inputs is only shown again."""
     board = _followed(run.board)
+    if isinstance(board, NewItemsBoard):
+        settings_of_rows(run, board)  # a wrong row ends the run here
     if run.config.source.name == DEMO_SHOP and not run.inputs:
         generate_demo_shop(run)
     ingest_events(run)

@@ -34,7 +34,7 @@ def new_items_leaderboard(run: Run, board: NewItemsBoard) -> Rows:
     train parts, without any event of a new item, and stops by validation, which has none either. An item is new by the
     board's seed alone, so that all rows are asked the same.
     """
-    settings = {name: _settings(run, name, keys) for name, keys in board.rows.items()}
+    settings = settings_of_rows(run, board)
     new_items = drawn_items(run, share=board.share, seed=board.seed)
     table = build_new_item_histories(run, new_items).output(NEW_ITEM_HISTORIES)
     learnt, tested = (part_of(run, table, split) for split in (TRAIN, TEST))
@@ -49,9 +49,16 @@ def new_items_leaderboard(run: Run, board: NewItemsBoard) -> Rows:
     return rows
 
 
+def settings_of_rows(run: Run, board: NewItemsBoard) -> dict[str, PretrainModel]:
+    """What each row trains with. Raises UsageError naming a row that cannot be."""
+    return {name: _settings(run, name, keys) for name, keys in board.rows.items()}
+
+
 def _settings(run: Run, name: str, keys: Mapping[str, Any]) -> PretrainModel:
     plain = run.config.pretrain_model.model_dump()
-    network = {**plain["network"], **keys.get("network", {})}
+    network = keys.get("network", {})
+    if isinstance(network, Mapping):
+        network = {**plain["network"], **network}
     try:
         return PretrainModel.model_validate({**plain, **keys, "network": network})
     except ValidationError as error:
