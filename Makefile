@@ -6,8 +6,8 @@ TORCH := torch==2.15.0 numpy==2.4.6
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
-JOBS := run ingest_events refine_events build_features update_features backfill build_training_set audit_features select_features \
-	train_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
+JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
+	select_features train_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -39,6 +39,7 @@ help: ## list targets and variables
 run: ## the whole path: raw log to profiles and the page
 ingest_events: ## raw files to bronze
 refine_events: ## bronze to silver; what is refused goes to quarantine
+embed_items: ## texts and images of items to vectors, by networks that packages carry
 build_features: ## silver to features and sequences per user, as of one date or several
 update_features: ## the same as of one DATE, out of an earlier date's and of what came since
 backfill: ## the same as of every day of a span; begun again, it goes on where it stopped

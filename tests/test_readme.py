@@ -36,6 +36,7 @@ SMALL_SETTINGS = (
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
+    "make embed_items SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make embed_items {SHOP}",
     "make run AS_OF=2017-11-01": f"make run {SHOP} AS_OF=2024-01-25",  # too early to learn from, which is quick
     "make build_features AS_OF=2017-12-01,2017-11-01": f"make build_features {SHOP} AS_OF=2024-02-10,2024-02-20",
     "make backfill FROM=2017-11-01 TO=2017-11-08": f"make backfill {SHOP} FROM=2024-02-19 TO=2024-02-20",

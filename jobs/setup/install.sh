@@ -48,6 +48,8 @@ horovod=$!
 
 say "the other dependencies"
 "${pip[@]}" --no-build-isolation -e ".[spark,train,data,test]"
+mapfile -t content < <(sed -n '/^content =/,/^[^ ]/s/^ *\([a-z0-9-]*==[0-9.]*\).*/\1/p' setup.cfg)
+"${pip[@]}" --no-deps "${content[@]}"
 say "waiting for Horovod"
 wait "$horovod"
 "${pip[@]}" --no-deps "$(cat .venv/horovod.path)"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userprofile.errors import DataGateError, UsageError
-from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec, fit_history_spec
+from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec, VectorTables, fit_history_spec
 
 LENGTH = 4
 SPEC = HistorySpec(sequence_length=LENGTH, vocabulary=(7, 3, 9))
@@ -58,6 +58,23 @@ def test_a_vocabulary_is_in_order_of_events_and_contents_are_of_its_items() -> N
     assert spec.content_count == 3
     assert spec.contents == ((2, 0), (3, 0), (3, 1))  # brand 5 of both, kind 1 of the second; item 8 is not known
     assert HistorySpec.from_json(spec.to_json()) == spec
+
+
+def test_new_items_are_read_and_never_asked_for() -> None:
+    tables = VectorTables("/content", 3, "/codes", 1, kinds=("text", "image"), width=8)
+    spec = fit_history_spec(
+        table([[9, 3, 9]]),
+        sequence_length=LENGTH,
+        vocabulary_size=1,
+        contents=[(5, "brand", 1)],
+        new_items=[5, 8],
+        vectors=tables,
+    )
+    assert (spec.vocabulary, spec.new_items, spec.contents) == ((9, 5, 8), 2, ((3, 0),))
+    assert HistorySpec.from_json(spec.to_json()) == spec
+    batch = HistoryForm(spec).batch(table([[9, 5, 9, 8, 3]]))
+    assert batch["item"].tolist() == [[2, 3, 2, 4]]
+    assert batch["target"].tolist() == [[0, 2, 0, 0]]
 
 
 def test_histories_without_items_are_refused() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,7 +27,7 @@ SPEC = HistorySpec(
     contents=((2, 0), (2, 2), (3, 1), (6, 2)),
     content_count=3,
 )
-SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0}
+SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "own_dropout": 0.0}
 
 
 def histories(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -63,6 +65,53 @@ def test_an_item_is_its_own_vector_and_the_mean_of_its_contents() -> None:
     expected[3] += of_content[1]
     expected[6] += of_content[2]
     np.testing.assert_allclose(np.asarray(items.table()), expected, atol=1e-6)
+
+
+def with_vectors(fusion: str = "gated", **changes: Any) -> NextItemModel:
+    """Items 2 to 6, of which the last two are new; item 4 has no text, item 6 nothing."""
+    keras.utils.set_random_seed(1)
+    spec = replace(SPEC, new_items=2, contents=SPEC.contents[:3])
+    text, image = np.random.default_rng(3).normal(size=(2, 7, 4)).astype(np.float32)
+    text[[0, 1, 4, 6]], image[[0, 1, 6]] = 0, 0
+    settings = {**SETTINGS, "fusion": fusion, **changes}
+    return build_next_item_model(spec, settings=settings, vectors={"text": text, "image": image})
+
+
+@pytest.mark.parametrize("fusion", ["concat", "attention", "gated"])
+def test_a_new_item_is_known_by_its_contents_alone(fusion: str) -> None:
+    network, batch = with_vectors(fusion), histories(20)
+    table = np.asarray(network.items.table())
+    assert table.shape == (7, 8)
+    assert np.abs(table[5]).max() > 1e-3  # by text and image alone
+    np.testing.assert_array_equal(table[6], 0)  # nothing is known of it
+    batch["target"] = np.where(batch["target"] > 4, 0, batch["target"])
+    scores, _ = scores_and_targets(network, batch, training=False)
+    assert scores.shape[1] == 3  # new items are no alternatives while others are learnt
+    fixed = [weight.path for weight in network.items.weights if not weight.trainable]
+    assert len(fixed) == 4
+
+
+def test_items_hidden_in_training_speak_by_their_contents() -> None:
+    network = with_vectors(own_dropout=0.9)
+    rest = np.asarray(network.items.table())
+    network.items.own.assign(np.full((5, 8), 100.0))
+    shown = np.abs(np.asarray(network.items.table(training=True))[:5]).max(axis=1)
+    assert (shown < 50).any()
+    assert np.abs(np.asarray(network.items.table())[:5]).min() > 50
+    np.testing.assert_allclose(np.asarray(network.items.table())[5:], rest[5:], atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "attention", "gated"])
+def test_a_saved_network_keeps_the_vectors_of_its_items(fusion: str, tmp_path: Path) -> None:
+    network = with_vectors(fusion)
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(np.asarray(loaded.items.table()), np.asarray(network.items.table()))
+
+
+def test_without_vectors_there_are_the_weights_of_a_model_that_knows_no_contents() -> None:
+    network = model(fusion="concat")
+    assert [weight.name for weight in network.items.weights] == ["own", "of_content", "pair_item", "pair_content"]
 
 
 def test_the_loss_is_the_cross_entropy_of_each_event_to_be_predicted() -> None:

@@ -24,7 +24,10 @@ from userprofile.training.tasks import NextItem, Profile, task_of
 from userprofile.training.trained import ITEMS, NETWORK, PREDICTIONS
 
 CIRCLE = 6
-SETTINGS = {"encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "sampled_items": 0}
+SETTINGS = {
+    "encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "sampled_items": 0,
+    "own_dropout": 0.0,
+}  # fmt: skip
 
 
 def histories(rows: int, split: str, *, seed: int, targets: int) -> pa.Table:

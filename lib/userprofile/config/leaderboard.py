@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,20 @@ class LeaveOneOutBoard(Board):
     only_new: bool = True  # items that a user had before are not ranked, and users who end with one are left out
 
 
+class NewItemsBoard(Board):
+    """Some items are kept out of all that is learnt from; how often are they foreseen where they came next?
+
+    A row is a network whose settings are those of `pretrain_model` but for the keys that it names.
+    """
+
+    protocol: Literal["new_items"]
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.2  # of the catalogue's items
+    seed: int = 7  # which items these are
+    seeds: Annotated[int, Field(ge=1)] = 1  # trainings of each row, one after the other
+    only_new: bool = True  # as in leave_one_out: items that a user had before are not ranked
+    rows: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+
+
 class TemporalBoard(Board):
     """What users do in a window after a cut is predicted from what they did before it."""
 
@@ -64,4 +78,8 @@ class TemporalBoard(Board):
         return self
 
 
-BOARDS: dict[str, type[Board]] = {"leave_one_out": LeaveOneOutBoard, "temporal": TemporalBoard}
+BOARDS: dict[str, type[Board]] = {
+    "leave_one_out": LeaveOneOutBoard,
+    "new_items": NewItemsBoard,
+    "temporal": TemporalBoard,
+}

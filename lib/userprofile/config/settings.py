@@ -56,6 +56,13 @@ class BuildFeatures(Section):
     own_features: list[OwnFeatures]
 
 
+class EmbedItems(Section):
+    """Texts and images of items as vectors."""
+
+    image_folder: str
+    items_per_partition: Count
+
+
 class Backfill(Section):
     """Which dates of a span get features, and how many in one pass."""
 
@@ -138,6 +145,8 @@ class HistoryNetwork(Encoder):
     """Sizes of the next-item model."""
 
     width: OfHeads
+    fusion: Literal["concat", "attention", "gated"]
+    own_dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Learning(Section):
@@ -191,6 +200,8 @@ class PretrainModel(Learning):
     """The next-item model of whole histories."""
 
     sampled_items: Annotated[int, Field(ge=0)]
+    contents: list[Literal["words", "text", "image"]]
+    content_width: Count
     network: HistoryNetwork
 
     def of_task(self) -> dict[str, Any]:
@@ -245,6 +256,7 @@ class Config(Section):
     spark: SparkSettings
     refine_events: RefineEvents
     build_features: BuildFeatures
+    embed_items: EmbedItems
     backfill: Backfill
     build_training_set: BuildTrainingSet
     audit_features: AuditFeatures

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from userprofile.errors import DataGateError, UsageError
 from userprofile.feed.lists import last_events, list_array, padded_events
 from userprofile.feed.read import Batch, require_columns
-from userprofile.spec import vocabulary_index
+from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
 
 FORMAT_VERSION = 1
 HISTORIES = "histories"
@@ -26,18 +26,33 @@ _TARGETS = "label_targets"
 
 
 @dataclass(frozen=True)
+class VectorTables:
+    """Pinned versions of silver.item_content and silver.codes, and what of the vectors there a network is given."""
+
+    content: str  # path or URI
+    content_version: int
+    codes: str
+    codes_version: int
+    kinds: tuple[str, ...]  # text, image
+    width: int  # numbers kept of a vector
+
+
+@dataclass(frozen=True)
 class HistorySpec:
     """Order and meaning of a next-item network's inputs.
 
     The vocabulary holds codes of silver.codes, most frequent first: index i + 2 is vocabulary[i], 1 any other, 0 none.
-    `contents` are pairs (item index, content number) of all that is known of the items, contents numbered from 0 to
-    `content_count`.
+    The last `new_items` of it are items that nothing was learnt of: they are known by their contents alone. `contents`
+    are pairs (item index, content number) of what is known of items in words, contents numbered from 0 to
+    `content_count`; `vectors` says where their texts and images are read as numbers, if they are.
     """
 
     sequence_length: int
     vocabulary: tuple[int, ...]
     contents: tuple[tuple[int, int], ...] = ()
     content_count: int = 0
+    new_items: int = 0
+    vectors: VectorTables | None = None
 
     def to_json(self) -> str:
         """Keys sorted: the same spec is the same text."""
@@ -51,6 +66,8 @@ class HistorySpec:
             if (fields.pop("format_version"), fields.pop("kind")) != (FORMAT_VERSION, HISTORIES):
                 raise KeyError("format_version, kind")
             fields["contents"] = [tuple(pair) for pair in fields["contents"]]
+            if vectors := fields.pop("vectors", None):
+                fields["vectors"] = VectorTables(**{**vectors, "kinds": tuple(vectors["kinds"])})
             values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
             return cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as reason:
@@ -60,11 +77,18 @@ class HistorySpec:
 
 
 def fit_history_spec(
-    train: pa.Table, *, sequence_length: int, vocabulary_size: int, contents: Sequence[tuple[int, str, int]] = ()
+    train: pa.Table,
+    *,
+    sequence_length: int,
+    vocabulary_size: int,
+    contents: Sequence[tuple[int, str, int]] = (),
+    new_items: Sequence[int] = (),
+    vectors: VectorTables | None = None,
 ) -> HistorySpec:
     """The spec of rows of gold.history_examples: those to be learnt from, and no others.
 
-    `contents` are (item code, kind, value code) of silver. Raises DataGateError where no event has an item.
+    `contents` are (item code, kind, value code) of silver; `new_items` are codes of items that no such row has. Raises
+    DataGateError where no event has an item.
     """
     require_columns(train.column_names, ["sequence_item"])
     codes, counts = np.unique(pc.list_flatten(train["sequence_item"]).to_numpy(), return_counts=True)
@@ -72,7 +96,7 @@ def fit_history_spec(
     if not codes.size:
         raise DataGateError("no event of the training histories has an item", fix="map item_id, or train another task")
     order = np.lexsort((codes, -counts))[:vocabulary_size]
-    vocabulary = tuple(int(code) for code in codes[order])
+    vocabulary = tuple(int(code) for code in (*codes[order], *new_items))
     number = {content: place for place, content in enumerate(sorted({(kind, value) for _, kind, value in contents}))}
     items = vocabulary_index(np.array([item for item, *_ in contents], np.int64), vocabulary)
     pairs = {(int(item), number[kind, value]) for item, (_, kind, value) in zip(items, contents, strict=True)}
@@ -81,6 +105,8 @@ def fit_history_spec(
         vocabulary=vocabulary,
         contents=tuple(sorted(pair for pair in pairs if pair[0] > 1)),
         content_count=len(number),
+        new_items=len(new_items),
+        vectors=vectors,
     )
 
 
@@ -90,7 +116,7 @@ class HistoryForm:
 
     item (vocabulary index), action (code + 1) int32 and gap_days float32, all [rows, T]: up to T events, oldest first,
     padded with 0 at the end; target int32 [rows, T], the index of the event after each, 0 where that is not to be
-    predicted or unknown; weight float32 [rows].
+    predicted, unknown or new; weight float32 [rows].
     """
 
     spec: HistorySpec
@@ -119,10 +145,12 @@ class HistoryForm:
         reads = present[:, 1:]  # an event after it is there
         following = present.sum(axis=1, keepdims=True) - 1 - np.arange(length - 1)  # the event's own is 1 from the end
         wanted = reads & (following <= table[_TARGETS].to_numpy()[:, None])
+        learnt = FIRST_KNOWN_INDEX + len(self.spec.vocabulary) - self.spec.new_items
+        is_asked = wanted & (item[:, 1:] >= FIRST_KNOWN_INDEX) & (item[:, 1:] < learnt)
         return {
             "item": item[:, :-1] * reads,
             "action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1)[:, :-1] * reads,
             "gap_days": events("sequence_gap_days", np.float32, lambda days: days)[:, :-1] * reads,
-            "target": np.where(wanted & (item[:, 1:] > 1), item[:, 1:], 0),
+            "target": np.where(is_asked, item[:, 1:], 0),
             "weight": np.ones(table.num_rows, np.float32),
         }

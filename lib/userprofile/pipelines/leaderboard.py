@@ -1,8 +1,8 @@
 """A log under a published protocol -> how good our scores are, beside simpler models and the published rows.
 
-A protocol is a function of the run and its board. It returns the measures by model: first `profile`, the row that a
-profile would serve, then the ladder's. Beside a measure stand the ends of its 95 % interval, as <measure>_low and
-<measure>_high. Text and what else a row says is shown in the JSON line alone.
+A protocol is a function of the run and its board. It returns the measures by model: where profiles are judged first
+`profile`, the row that a profile would serve, then the ladder's. Beside a measure stand the ends of its 95 % interval,
+as <measure>_low and <measure>_high. Text and what else a row says is shown in the JSON line alone.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from userprofile.config.leaderboard import Board
+from userprofile.config.leaderboard import Board, NewItemsBoard
 from userprofile.errors import UsageError
+from userprofile.pipelines.embed_items import embed_items
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.leaderboard_new_items import new_items_leaderboard, settings_of_rows
 from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
+from userprofile.pipelines.next_item_training import item_content
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.steps import Outcome, Run, Step
 
@@ -24,6 +27,7 @@ Rows = dict[str, dict[str, Any]]
 
 PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {
     "leave_one_out": next_item_leaderboard,
+    "new_items": new_items_leaderboard,
     "temporal": outcome_leaderboard,
 }
 STEP = "leaderboard"
@@ -33,11 +37,16 @@ SECTIONS = ["source", "refine_events", "build_features", "train_model", "pretrai
 def leaderboard(run: Run) -> Step:
     """From the log's files to the table; what was done before with the same inputs is only shown again."""
     board = _followed(run.board)
+    if isinstance(board, NewItemsBoard):
+        settings_of_rows(run, board)  # a wrong row ends the run here
     if run.config.source.name == DEMO_SHOP and not run.inputs:
         generate_demo_shop(run)
     ingest_events(run)
     refine_events(run)
+    if isinstance(board, NewItemsBoard):
+        embed_items(run)
     inputs = [run.pinned(f"silver.{name}", made_by="refine_events") for name in ("events", "items", "codes")]
+    inputs += item_content(run)
     work = partial(_judged, run, board)
     parameters = {"board": board.model_dump(mode="json")}
     step = run.step(STEP, work, inputs=inputs, sections=SECTIONS, parameters=parameters)

@@ -38,6 +38,24 @@ class SilverItems(dy.Schema):
     attributes = attributes()
 
 
+def vector() -> dy.List:
+    """What a network says of something; null where there is nothing to say it of."""
+    return dy.List(dy.Float32(nullable=False), nullable=True)
+
+
+class SilverItemContent(dy.Schema):
+    """silver.item_content: one row per item of silver.items. Equal hashes are of equal content and have equal vectors.
+
+    A hash is null where the item has no such content; one without a vector is of an image that cannot be read.
+    """
+
+    item_id = dy.String(primary_key=True)
+    text_hash = dy.String(nullable=True)
+    text_vector = vector()  # of title and description, of length 1; WIDTH of content/texts.py numbers
+    image_hash = dy.String(nullable=True)
+    image_vector = vector()  # WIDTH of content/images.py numbers
+
+
 class SilverUsers(dy.Schema):
     """silver.users: one row per pseudonym, declared or seen in an event."""
 

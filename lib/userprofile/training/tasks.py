@@ -34,6 +34,7 @@ from userprofile.model.sampled_softmax import drawn_items, sampled_softmax_loss
 from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import packed, predict
+from userprofile.training.item_vectors import item_vectors
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, PREDICTIONS
@@ -143,7 +144,8 @@ class NextItem:
         return HistoryForm(self.spec)
 
     def model(self) -> keras.Model:
-        return build_next_item_model(self.spec, settings=self.settings)
+        vectors = item_vectors(self.spec) if self.spec.vectors else None
+        return build_next_item_model(self.spec, settings=self.settings, vectors=vectors)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         states, vectors, target = states_and_targets(model, batch, training)
@@ -160,7 +162,7 @@ class NextItem:
         count = self.settings["sampled_items"]
         if not count:
             return softmax_loss(states, known, bias, target)
-        drawn = drawn_items(count, items=len(self.spec.vocabulary), seed=model.draws)
+        drawn = drawn_items(count, items=len(self.spec.vocabulary) - self.spec.new_items, seed=model.draws)
         return sampled_softmax_loss(states, known, bias, target, drawn)
 
     def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:

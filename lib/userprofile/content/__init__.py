@@ -1,0 +1,1 @@
+"""Texts and images of items as vectors, by networks that packages carry."""
