@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer
 
+from userprofile.config.learning import PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
-from userprofile.config.values import Duration, Horizon, Section
+from userprofile.config.values import Count, Duration, Horizon, Positive, Section
 from userprofile.features.own import FeatureFile
-from userprofile.heads.every import HEADS
 
-Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
 OwnFeatures = Annotated[FeatureFile, BeforeValidator(FeatureFile.read), PlainSerializer(str)]
 
 
@@ -97,115 +95,6 @@ class SelectFeatures(Section):
     correlation: Annotated[float, Field(gt=0, le=1)]
     permutations: Count
     seed: int
-
-
-class Encoder(Section):
-    """What makes states of a user's events."""
-
-    encoder: Literal["gru", "lstm", "transformer", "hstu"]
-    layers: Count
-    heads: Count
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-def _of_heads(width: int, others: ValidationInfo) -> int:
-    if width % others.data.get("heads", 1):
-        raise ValueError(f"a multiple of heads, which is {others.data['heads']}")
-    return width
-
-
-OfHeads = Annotated[Count, AfterValidator(_of_heads)]
-
-
-def _known_heads(weights: dict[str, float]) -> dict[str, float]:
-    if unknown := sorted(set(weights) - set(HEADS)):
-        raise ValueError(f"heads among {', '.join(HEADS)}, not {', '.join(unknown)}")
-    return weights
-
-
-HeadWeights = Annotated[dict[str, Annotated[float, Field(ge=0)]], AfterValidator(_known_heads)]
-
-
-class Network(Encoder):
-    """Sizes of the profile model, how its parts are fused, and what its heads weigh."""
-
-    fusion: Literal["concat", "attention", "gated"]
-    task_weights: Literal["fixed", "uncertainty"]
-    task_weight: HeadWeights
-
-    item_width: Count
-    category_width: Count
-    action_width: Count
-    sequence_width: OfHeads
-    dense_width: Count
-    embedding_width: Count
-
-
-class HistoryNetwork(Encoder):
-    """Sizes of the next-item model."""
-
-    width: OfHeads
-    fusion: Literal["concat", "attention", "gated"]
-    own_dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-class Learning(Section):
-    """How a network learns, of whatever task."""
-
-    epochs: Count
-    batch_rows: Count
-    learning_rate: Positive
-    learning_rate_batch_rows: Count
-    warmup_steps: Annotated[int, Field(ge=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    patience: Count
-    seed: int
-    sequence_length: Count
-    item_vocabulary: Count
-    timeout: Duration
-    network: Encoder
-
-    def of_task(self) -> dict[str, Any]:
-        """What decides the network and its loss."""
-        return self.network.model_dump()
-
-
-class TrainModel(Learning):
-    """The distributed training of the profile model, and the ranks of any training."""
-
-    features: Literal["all", "selected"]
-    processes: Count
-    launcher: list[str]
-    shards: Count
-    threads_per_process: Count
-    gradient_accumulation: Count
-    half_precision: bool
-    skipped_steps: Annotated[int, Field(ge=0)]
-    label_categories: Count
-    checkpoint_steps: Count
-    restarts: Annotated[int, Field(ge=0)]
-    beat: Duration
-    stall: Duration
-    network: Network
-
-    @field_validator("shards")
-    @classmethod
-    def _shared_evenly(cls, shards: int, others: ValidationInfo) -> int:
-        if shards % others.data.get("processes", 1):
-            raise ValueError(f"a multiple of train_model.processes, which is {others.data['processes']}")
-        return shards
-
-
-class PretrainModel(Learning):
-    """The next-item model of whole histories."""
-
-    sampled_items: Annotated[int, Field(ge=0)]
-    contents: list[Literal["words", "text", "image"]]
-    content_width: Count
-    network: HistoryNetwork
-
-    def of_task(self) -> dict[str, Any]:
-        return {**super().of_task(), "sampled_items": self.sampled_items}
 
 
 class ReportScaling(Section):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
@@ -46,6 +46,8 @@ def _in_seconds(duration: timedelta) -> str:
     return f"{duration // timedelta(seconds=1)}s"
 
 
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_in_seconds)]
 Horizon = Annotated[timedelta, BeforeValidator(parse_horizon), PlainSerializer(_in_seconds)]
 Timezone = Annotated[str, BeforeValidator(parse_timezone)]

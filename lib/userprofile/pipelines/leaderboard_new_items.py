@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from userprofile.baselines.next_item_places import places_of
 from userprofile.config.leaderboard import NewItemsBoard
-from userprofile.config.settings import PretrainModel
+from userprofile.config.learning import PretrainModel
 from userprofile.errors import UsageError
 from userprofile.feed.histories import HistorySpec
 from userprofile.labels.next_event import TEST, TRAIN

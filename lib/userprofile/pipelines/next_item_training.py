@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from userprofile.config.settings import PretrainModel
+from userprofile.config.learning import PretrainModel
 from userprofile.content.sources import KINDS
 from userprofile.errors import UsageError
 from userprofile.feed.histories import HistorySpec, VectorTables, fit_history_spec

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from userprofile.config.settings import Learning
+from userprofile.config.learning import Learning
 from userprofile.feed.histories import HistorySpec
 from userprofile.heads.every import with_heads
 from userprofile.pipelines.dates import label_window
@@ -79,7 +79,7 @@ def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec
         window_days=(window.gap / DAY, window.horizon / DAY),
         churn_active_days=run.config.build_training_set.churn_active_days,
     )
-    wanted = [name for name, weight in settings.network.task_weight.items() if weight > 0]
+    wanted = [name for name, weight in settings.of_task()["task_weight"].items() if weight > 0]
     spec, reasons = with_heads(spec, train, wanted, most_classes=settings.label_categories)
     for name, reason in reasons.items():
         run.say(f"{name} is not learnt: {reason}")
