@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
+	select_features train_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -47,6 +47,7 @@ build_training_set: ## features and labels of several as-of dates
 audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks
 select_features: ## the features worth training on; SET=train_model.features=selected trains on them
 train_model: ## train on a pinned version of the training set
+evaluate_model: ## a page of how good every score is, beside simpler models, with intervals and calibration
 report_scaling: ## a page of throughput and efficiency over numbers of ranks, and where the seconds of a step go
 leaderboard: SOURCE =
 leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...

@@ -97,6 +97,16 @@ class SelectFeatures(Section):
     seed: int
 
 
+class EvaluateModel(Section):
+    """The page of how good a model is."""
+
+    examples: Count
+    examples_per_partition: Count
+    draws: Count
+    largest_gap: Positive
+    seed: int
+
+
 class ReportScaling(Section):
     """Timed steps on several numbers of ranks."""
 
@@ -152,6 +162,7 @@ class Config(Section):
     select_features: SelectFeatures
     train_model: TrainModel
     pretrain_model: PretrainModel
+    evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
     build_report: BuildReport
     build_catalogue: BuildCatalogue

@@ -101,6 +101,11 @@ class NextAction(_Actions):
     def metrics(self, judgement: Arrays) -> Metrics:
         return {name: mean_of(judgement, name) for name in ("log_loss", "accuracy")}
 
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        came = labels["label_next_action"]
+        known = came >= 0
+        return np.eye(predicted.shape[1])[came[known]].ravel(), predicted[known].ravel()
+
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         classes = spec.heads[self.name]
         ladder: dict[str, Fit] = {
@@ -163,6 +168,9 @@ class WindowActions(_Actions):
 
     def metrics(self, judgement: Arrays) -> Metrics:
         return {"log_loss": mean_of(judgement, "log_loss")}
+
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        return labels["label_window_actions"].ravel(), predicted.ravel()
 
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         classes = spec.heads[self.name]

@@ -16,7 +16,6 @@ from userprofile.baselines.cross_fit import log_odds
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RFM, RfmLogistic
 from userprofile.baselines.rung import Fit
-from userprofile.calibration.error import calibration_error_above_chance
 from userprofile.calibration.platt import PlattScaling
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words
 from userprofile.model.metrics import Metrics, binary_metrics
@@ -24,7 +23,7 @@ from userprofile.spec import FeatureSpec, dense_values
 
 
 class _Binary(Head):
-    by = ("auc", "log_loss")
+    by, decides = ("auc", "log_loss"), True
     logit: str
 
     @property
@@ -78,8 +77,11 @@ class _Binary(Head):
     def metrics(self, judgement: Arrays) -> Metrics:
         known = ~np.isnan(judgement["label"])
         label, predicted = judgement["label"][known], judgement["predicted"][known]
-        error = calibration_error_above_chance(label, predicted)
-        return {**binary_metrics(label, predicted), "calibration_error": error}
+        return binary_metrics(label, predicted)
+
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        known = ~np.isnan(labels[self.label])
+        return labels[self.label][known], predicted[known]
 
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         gap, horizon = spec.window_days

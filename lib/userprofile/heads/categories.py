@@ -92,6 +92,9 @@ class NextCategories(Head):
     def metrics(self, judgement: Arrays) -> Metrics:
         return {name: mean_of(judgement, name) for name in RANKING} | {"brier": mean_of(judgement, "error")}
 
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        return labels[LABEL].ravel(), predicted.ravel()
+
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         of_classes: dict[str, Any] = {"label": LABEL, "classes": spec.heads[self.name]}
         own = {**of_classes, "sequence": spec.category_column}

@@ -39,6 +39,7 @@ class Head(ABC):
     name: ClassVar[str]
     by: ClassVar[tuple[str, ...]]
     label_names: ClassVar[tuple[str, ...]]  # of `arrays`
+    decides: ClassVar[bool] = False  # whether a threshold makes yes and no of its judgement's label and predicted
 
     @abstractmethod
     def labels(self) -> dict[str, pa.DataType]:
@@ -107,6 +108,14 @@ class Head(ABC):
     @abstractmethod
     def metrics(self, judgement: Arrays) -> Metrics:
         """Of rows that count; None where a measure is undefined."""
+
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """What is published as probabilities, [claims], after what came of them, 0 or 1; None where nothing is."""
+        return None
+
+    def claims_of_kept(self, kept: Arrays, calibration: Json) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of what was `kept` of a network."""
+        return self.claims(kept, self.predicted(self.raw(kept), calibration))
 
     @abstractmethod
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:

@@ -102,6 +102,9 @@ class _Items(Head):
     def metrics(self, judgement: Arrays) -> Metrics:
         return {name: mean_of(judgement, name) for name in LISTED_RANKING}
 
+    def claims_of_kept(self, kept: Arrays, calibration: Json) -> tuple[np.ndarray, np.ndarray] | None:
+        return None
+
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         classes = spec.heads[self.name]
         rules: dict[str, Any] = {"popularity": Popularity.fit}

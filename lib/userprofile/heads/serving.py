@@ -12,6 +12,7 @@ import pyarrow as pa
 from userprofile.baselines.rung import Rung
 from userprofile.baselines.serving import Served, served
 from userprofile.baselines.stored import fields_of, rung_of
+from userprofile.calibration.error import calibration_error_above_chance
 from userprofile.errors import DataGateError, UsageError
 from userprofile.heads.every import HEADS, heads_of
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings
@@ -22,6 +23,9 @@ NETWORK = "network"
 
 # Rows that a rung scores at once, and that a ladder is fitted on at most: numbers of all items a row.
 ROWS_AT_ONCE, LADDER_ROWS = 2_000, 50_000
+
+# Probabilities that a calibration error is measured by at most, and draws of labels that tell what chance does.
+CLAIMS, SIMULATIONS = 100_000, 50
 
 Measures = dict[str, dict[str, Metrics]]  # by head and model
 
@@ -92,6 +96,28 @@ def measured(serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays) 
             found = judgement_of_rung(head, of_head.rung(rung), of_head.calibrations[rung], rows, spec)
             measures[name][rung] = head.metrics(found)
     return measures
+
+
+def calibration_errors(serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays) -> dict[str, float | None]:
+    """By head, how far the probabilities that are published are from what came, above what chance would do."""
+    errors: dict[str, float | None] = {}
+    for name, one in serving.heads.items():
+        head = HEADS[name]
+        if rows.num_rows and (claims := _claims(head, one, spec, rows, kept)) is not None:
+            step = 1 + len(claims[0]) // CLAIMS
+            label, claimed = (values[::step] for values in claims)
+            errors[name] = calibration_error_above_chance(label, claimed, simulations=SIMULATIONS)
+    return errors
+
+
+def _claims(
+    head: Head, one: HeadServing, spec: FeatureSpec, rows: pa.Table, kept: Arrays
+) -> tuple[np.ndarray, np.ndarray] | None:
+    calibration = one.calibrations.get(one.model, {})
+    if one.model == NETWORK:
+        return head.claims_of_kept(kept, calibration)
+    predicted = head.predicted(head.raw_of_rung(one.rung(one.model).predict(rows)), calibration)
+    return head.claims(head.arrays(rows, spec), predicted)
 
 
 def judgement_of_rung(

@@ -88,6 +88,11 @@ class DaysToPurchase(Head):
         interval, expected = judgement["interval"], judgement["expected_interval"]
         return {"log_loss": mean_of(judgement, "log_loss"), "concordance": concordance(interval, expected)}
 
+    def claims(self, labels: Arrays, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of each interval's end, that the user has bought by then."""
+        bought = labels[INTERVAL][:, None] <= np.arange(INTERVALS)
+        return bought.ravel().astype(np.float64), predicted.ravel()
+
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
         ends = tuple(_ends(spec).tolist())
         ladder: dict[str, Fit] = {"waiting_curve": partial(WaitingCurve.fit, ends=ends)}

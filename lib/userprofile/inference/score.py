@@ -52,14 +52,17 @@ class Scorer:
 
     def score(self, table: pa.Table) -> pa.Table:
         """One row of SCORES for each row of gold.user_features joined with gold.user_sequences, in their order."""
-        parts = [self._scores(part) for part in _parts(table)]
+        parts = [self._scores(part) for part in parts_of(table)]
         return pa.concat_tables(parts) if parts else SCORES.empty_table()
 
-    def _scores(self, table: pa.Table) -> pa.Table:
+    def outputs(self, table: pa.Table) -> dict[str, np.ndarray]:
+        """What the network says of such rows."""
         batch = to_batch(table, self.spec)
-        outputs = {
-            name: value.numpy() for name, value in self.forward({key: batch[key] for key in FEATURE_KEYS}).items()
-        }
+        said = self.forward({key: batch[key] for key in FEATURE_KEYS})
+        return {name: value.numpy() for name, value in said.items()}
+
+    def _scores(self, table: pa.Table) -> pa.Table:
+        outputs = self.outputs(table)
         columns: dict[str, Any] = {
             "user_id": table["user_id"],
             "as_of_date": table["as_of_date"],
@@ -103,7 +106,8 @@ def _words(content: bytes) -> Words:
     return {kind: {int(code): word for code, word in names.items()} for kind, names in json.loads(content).items()}
 
 
-def _parts(table: pa.Table) -> Iterator[pa.Table]:
+def parts_of(table: pa.Table) -> Iterator[pa.Table]:
+    """ROWS_AT_ONCE, and what is left."""
     for start in range(0, table.num_rows, ROWS_AT_ONCE):
         yield table.slice(start, ROWS_AT_ONCE)
 

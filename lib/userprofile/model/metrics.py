@@ -31,6 +31,23 @@ def binary_metrics(label: np.ndarray, probability: np.ndarray) -> Metrics:
     }
 
 
+def decision_metrics(label: np.ndarray, probability: np.ndarray, threshold: float) -> Metrics:
+    """accuracy, precision, recall and f1 of "yes" from the threshold on; rows whose label is NaN stay out.
+
+    None for all without rows; precision where nobody is called positive, recall where nobody is, and f1 where neither.
+    """
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    known = ~np.isnan(label)
+    came, called = label[known] > 0, probability[known] >= threshold
+    if not len(came):
+        return dict.fromkeys(("accuracy", "precision", "recall", "f1"))
+    precision, recall, f1, _ = precision_recall_fscore_support(came, called, average="binary", zero_division=np.nan)
+    defined = {"precision": precision, "recall": recall, "f1": f1}
+    told = {name: None if np.isnan(value) else float(value) for name, value in defined.items()}
+    return {"accuracy": float(accuracy_score(came, called)), **told}
+
+
 def spend_metrics(label: np.ndarray, predicted: np.ndarray) -> Metrics:
     """mae in minor units; rmse_log1p, the root mean square of ln(1 + predicted) - ln(1 + spent). None without rows."""
     if not len(label):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,20 +13,19 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from userprofile.config.load import config_version
-from userprofile.errors import DataGateError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.heads.serving import Serving
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
+from userprofile.pipelines.models import latest_model, model_files
 from userprofile.pipelines.scoring import scored, tagged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverUsers
 from userprofile.schemas.gold import UserSequences
-from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.schemas.scores import SCORE_COLUMNS
-from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE, WORDS_FILE, FeatureSpec
+from userprofile.spec import SERVING_FILE, SPEC_FILE, WORDS_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.versions import code_version
 
@@ -41,26 +39,12 @@ def infer_profiles(run: Run) -> Step:
     sequences = run.pinned("gold.user_sequences", made_by="build_features")
     events = run.pinned("silver.events", made_by="refine_events")
     as_of = scoring_date(run, log_range(run, events)).date
-    model, reason = _model(run, as_of)
+    model, reason = latest_model(run, as_of)
     inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events")]
     work = partial(_infer, run, inputs, as_of, model, reason)
     inputs = [*inputs, run.pinned("silver.codes", made_by="refine_events")]
     parameters = {"model": model and model["model_version"]}
     return run.step("infer_profiles", work, inputs=inputs, sections=["source"], parameters=parameters, as_of=as_of)
-
-
-def _model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | None]:
-    """The latest model trained to score this date, or why there is none."""
-    trained = run.done("train_model")
-    if trained is not None and "skipped" in trained.outcome.metrics:
-        return None, trained.outcome.metrics["skipped"]
-    if not run.store.exists("ops.models"):
-        return None, "no model has been trained"
-    models = run.store.read(run.store.pin("ops.models"), OpsModels).where(f"as_of_date = date'{as_of}'")
-    if trained is not None:
-        models = models.where(F.col("model_version") == trained.outcome.metrics["model_version"])
-    rows = models.orderBy("trained_at", ascending=False).limit(1).collect()
-    return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
 
 
 def _infer(
@@ -95,8 +79,7 @@ def _infer(
 
 def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     """The score columns by user; codes in words."""
-    folder = Path(run.config.models) / model["model_version"]
-    files = {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE)}
+    files = model_files(run, model)
     serving = Serving.from_json(files[SERVING_FILE].decode())
     files[WORDS_FILE] = json.dumps(_words(run, FeatureSpec.from_json(files[SPEC_FILE].decode()))).encode()
     partitions = max(1, -(-rows.count() // run.config.infer_profiles.users_per_partition))
@@ -127,14 +110,3 @@ def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
     fields = from_arrow_schema(arrow_schema(UserProfiles)).fields
     missing = {field.name: F.lit(None).cast(field.dataType) for field in fields}
     return rows.withColumns({name: missing[name] for name in (*SCORE_COLUMNS, "served_by")})
-
-
-def _file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataGateError(
-            f"the model's file {path} cannot be read: {error.strerror}",
-            expected="the folder that train_model wrote",
-            fix="make train_model FORCE=1",
-        ) from error

@@ -12,6 +12,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
 from userprofile.inference.tags import with_tags
+from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.scores import SCORES
 from userprofile.spark.batches import declared_batches
 
@@ -30,6 +32,13 @@ def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> D
     return rows.mapInArrow(partial(_scores, model_version, sent), from_arrow_schema(SCORES))
 
 
+def judged(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
+    """gold.model_judgements of rows of gold.training_examples, by every model of every score."""
+    sent = rows.sparkSession.sparkContext.broadcast(dict(files))
+    schema = from_arrow_schema(arrow_schema(ModelJudgements))
+    return rows.mapInArrow(partial(_judgements, model_version, sent), schema)
+
+
 def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield from declared_batches(with_tags(pl.DataFrame(pa.Table.from_batches([batch]))), schema)
@@ -44,3 +53,15 @@ def _scores(
     scorer = cached_scorer(model_version, lambda: sent.value)
     for batch in batches:
         yield from scorer.score(pa.Table.from_batches([batch])).to_batches()
+
+
+def _judgements(
+    model_version: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    from userprofile.inference.judge import Judge
+    from userprofile.inference.score import cached_scorer
+
+    judge = Judge(cached_scorer(model_version, lambda: sent.value), model_version)
+    for batch in batches:
+        for rows in judge.judged(pa.Table.from_batches([batch])):
+            yield from rows.to_batches()

@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from userprofile.config.load import config_version
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import LadderSettings
-from userprofile.heads.serving import fit_serving, measured
+from userprofile.heads.serving import calibration_errors, fit_serving, measured
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
@@ -112,6 +112,7 @@ def _with_serving(
     ladder = LadderSettings(spec.dense_names, run.config.train_model.seed)
     serving = fit_serving(spec, train, rows["validation"], kept["validation"], ladder, say=run.say)
     measures: dict[str, Any] = {split: measured(serving, spec, rows[split], kept[split]) for split in EVALUATED_SPLITS}
+    measures["calibration_error"] = calibration_errors(serving, spec, rows["test"], kept["test"])
     measures["served_by"] = {name: one.model for name, one in serving.heads.items()}
     files |= {SERVING_FILE: serving.to_json().encode(), METRICS: json.dumps(measures, indent=1).encode()}
     return files, measures

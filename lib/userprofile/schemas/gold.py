@@ -68,6 +68,32 @@ class Labels(PerUser):
     label_window_actions = codes(dy.Int8)  # distinct columns.ACTION_CODEs of events, ascending
 
 
+class ModelJudgements(dy.Schema):
+    """gold.model_judgements: how right a model was about one score of one example; what it says depends on the score.
+
+    Null is a number that the score does not have, NaN one that this row does not have, such as that of a user without
+    the label. heads/ says what each means.
+    """
+
+    model_version = dy.String(primary_key=True)
+    split = dy.String(primary_key=True)
+    user_id = dy.String(primary_key=True)
+    as_of_date = dy.Date(primary_key=True)
+    score = dy.String(primary_key=True)
+    model = dy.String(primary_key=True)  # network, or a rung of the ladder
+    segment = dy.String(nullable=False)  # the user's RFM segment
+    label = dy.Float64(nullable=True)
+    predicted = dy.Float64(nullable=True)
+    log_loss = dy.Float64(nullable=True)
+    accuracy = dy.Float64(nullable=True)
+    error = dy.Float64(nullable=True)  # squared
+    ndcg_at_10 = dy.Float64(nullable=True)
+    hr_at_10 = dy.Float64(nullable=True)
+    recall_at_10 = dy.Float64(nullable=True)
+    interval = dy.Float64(nullable=True)
+    expected_interval = dy.Float64(nullable=True)
+
+
 class PopulationStatistics(dy.Schema):
     """gold.population_statistics: numbers about all users that a per-user feature needs, as of a date."""
 

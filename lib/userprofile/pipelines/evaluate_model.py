@@ -1,0 +1,124 @@
+"""gold.training_examples and a model -> gold.model_judgements, and from these evaluation.html and evaluation.json."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from userprofile.errors import DataGateError
+from userprofile.heads.evaluation import SPLITS, Asking, evaluated
+from userprofile.heads.every import HEADS
+from userprofile.heads.head import Arrays
+from userprofile.heads.serving import Serving
+from userprofile.pipelines.dates import log_range, scoring_date
+from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.examples import EXAMPLES, examples_schema, sampled
+from userprofile.pipelines.models import latest_model, model_files
+from userprofile.pipelines.scoring import judged
+from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.report.evaluation import evaluation_page, figures
+from userprofile.report.tracking import write_mlflow, write_tensorboard
+from userprofile.schemas.gold import ModelJudgements
+from userprofile.spec import SERVING_FILE
+from userprofile.tables.store import TableVersion
+
+JUDGEMENTS = "gold.model_judgements"
+PAGE, FIGURES, DATABASE, EVENTS = "evaluation.html", "evaluation.json", "mlflow.db", "tensorboard"
+KEYS = ("model_version", "split", "user_id", "as_of_date", "score", "model", "segment")
+
+
+def evaluate_model(run: Run) -> Step:
+    """Of the latest model that scores the as-of date. Raises DataGateError where there is none."""
+    as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
+    model, reason = latest_model(run, as_of)
+    if model is None:
+        raise DataGateError(
+            "there is no model to evaluate",
+            expected=f"a model that was trained as of {as_of}",
+            received=reason or "none",
+            fix=f"make train_model SOURCE={run.source}",
+        )
+    examples = TableVersion(EXAMPLES, model["training_version"], 0)
+    folder = Path(run.config.report, Path(run.store.root).name)
+    gone = not all((folder / name).exists() for name in (PAGE, FIGURES))
+    work = partial(_evaluate, run, examples, model, folder)
+    sections = ["source", "build_features", "evaluate_model"]
+    parameters = {"model": model["model_version"]}
+    return run.step(
+        "evaluate_model", work, inputs=[examples], sections=sections, parameters=parameters, as_of=as_of, again=gone
+    )
+
+
+def _evaluate(run: Run, examples: TableVersion, model: dict[str, Any], folder: Path) -> Outcome:
+    version, files = model["model_version"], model_files(run, model)
+    rows = _sample(run, examples)
+    judgements = judged(rows, version, {**files, "words.json": b"{}"})
+    where = f"model_version = '{version}'"
+    written = run.store.replace(judgements, JUDGEMENTS, ModelJudgements, where=where)
+    told = pl.DataFrame(run.store.read(written, ModelJudgements).where(where).toArrow())
+    settings = run.config.evaluate_model
+    how = Asking(settings.draws, settings.largest_gap, settings.seed)
+    serving = Serving.from_json(files[SERVING_FILE].decode())
+    evaluations = [_of_head(name, one.model, told, how) for name, one in serving.heads.items()]
+    _write(run, folder, evaluations, model)
+    verdicts = {one["head"]: one["fit"]["verdict"].split(":")[0] for one in evaluations}
+    page = str((folder / PAGE).resolve())
+    return Outcome([written], {"page": page, "judgements": written.rows, "model_version": version, "fit": verdicts})
+
+
+def _sample(run: Run, examples: TableVersion) -> DataFrame:
+    """About as many rows of each split as are asked for."""
+    settings = run.config.evaluate_model
+    catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
+    rows = run.store.read(examples, examples_schema(catalogue))
+    counts = {row["split"]: row["count"] for row in rows.groupBy("split").count().collect()}
+    if missing := [split for split in SPLITS if not counts.get(split)]:
+        raise DataGateError(
+            "a split has no examples to evaluate on",
+            expected=f"rows of {', '.join(SPLITS)} in {EXAMPLES}",
+            received=f"none of {', '.join(missing)}",
+            fix=f"make build_training_set SOURCE={run.source}, or a longer log",
+        )
+    parts = [
+        sampled(rows.where(F.col("split") == split), of=counts[split], wanted=settings.examples, seed=settings.seed)
+        for split in SPLITS
+    ]
+    some = parts[0].unionByName(parts[1]).unionByName(parts[2])
+    wanted = sum(min(counts[split], settings.examples) for split in SPLITS)
+    return some.repartition(max(1, wanted // settings.examples_per_partition), "user_id")
+
+
+def _of_head(name: str, served_by: str, told: pl.DataFrame, how: Asking) -> dict[str, Any]:
+    of_head = told.filter(pl.col("score") == name).sort("split", "model", "user_id", "as_of_date")
+    parts = of_head.partition_by("split", "model", as_dict=True, maintain_order=True)
+    judgements = {(str(split), str(model)): _arrays(part) for (split, model), part in parts.items()}
+    models = of_head["model"].unique(maintain_order=True)
+    segments = {split: parts[split, models[0]]["segment"].to_numpy() for split in SPLITS}
+    return evaluated(HEADS[name], judgements, served_by, segments, how)
+
+
+def _arrays(part: pl.DataFrame) -> Arrays:
+    """What the score has, by the names of heads.head.Head.judgement."""
+    numbers = [name for name in part.columns if name not in KEYS and part[name].null_count() < part.height]
+    return {name.replace("_at_", "@"): part[name].to_numpy() for name in numbers}
+
+
+def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    version, source = model["model_version"], run.config.source.name
+    limit = run.config.evaluate_model.largest_gap
+    html = evaluation_page(evaluations, model=model, source=source, largest_gap=limit)
+    (folder / PAGE).write_text(html, encoding="utf-8")
+    (folder / FIGURES).write_text(json.dumps(evaluations, indent=1, allow_nan=False), encoding="utf-8")
+    told = figures(evaluations)
+    history = json.loads(Path(run.config.models, version, "history.json").read_text())
+    write_tensorboard(folder / EVENTS / version, history, told)
+    network = run.config.train_model.network.model_dump(exclude={"task_weight"})
+    settings = {"as_of_date": str(model["as_of_date"]), **{name: str(value) for name, value in network.items()}}
+    write_mlflow(folder.resolve() / DATABASE, experiment=source, model_version=version, figures=told, settings=settings)
