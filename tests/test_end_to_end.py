@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.evaluate_model import evaluate_model
 from userprofile.pipelines.job import run_job
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.run import run_path
@@ -152,12 +153,34 @@ def test_the_model_folder_tells_how_it_was_made(first, folder):
         "network.keras", "spec.json", "metrics.json", "serving.json", "history.json", "config.yaml",
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
-    assert set(measures) == {"validation", "test", "served_by"}
+    assert set(measures) == {"validation", "test", "calibration_error", "served_by"}
     assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
     assert "popularity" in measures["test"]["next_categories"]
     assert set(measures["served_by"]) == set(HEADS)
     served = table(folder, "gold.user_profiles")["served_by"][0].to_list()
     assert {one["score"]: one["model"] for one in served} == measures["served_by"]
+
+
+def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once, folder):
+    ended = once(job=evaluate_model)
+    assert ended["exit_code"] == 0, ended
+    rows = table(folder, "gold.model_judgements")
+    key = ["model_version", "split", "user_id", "as_of_date", "score", "model"]
+    assert rows.select(key).is_unique().all()
+    assert rows.height == ended["metrics"]["evaluate_model"]["judgements"]
+    version = first["metrics"]["train_model"]["model_version"]
+    trained = json.loads((folder / "models" / version / "metrics.json").read_text())
+    told = json.loads(next((folder / "report").rglob("evaluation.json")).read_text())
+    assert [one["head"] for one in told] == list(HEADS)
+    for one in told:
+        assert one["served_by"] == trained["served_by"][one["head"]]
+        for split in ("validation", "test"):
+            for model, measures in trained[split][one["head"]].items():
+                shown = {name: one["splits"][split][model][name]["value"] for name in measures}
+                assert shown == pytest.approx(measures, rel=1e-3, abs=1e-4), (one["head"], split, model)
+    html = next((folder / "report").rglob("evaluation.html")).read_text()
+    assert all(f'<section id="{name}">' in html for name in HEADS)
+    assert once(job=evaluate_model)["steps"] == {"evaluate_model": 0.0}
 
 
 def test_every_step_names_its_inputs_and_outputs(first, folder):

@@ -53,6 +53,7 @@ SMALL_FORMS = {
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
+    "make evaluate_model": f'make evaluate_model {SHOP} SET="{SMALL_SETTINGS} evaluate_model.draws=5"',
     "make report_scaling": f'make report_scaling {SHOP} SET="{SMALL_SETTINGS} report_scaling.steps=5"',
     "make leaderboard DATA=online_retail": f"make leaderboard PROTOCOL=temporal {SHOP}",
     "make leaderboard DATA=beauty": (

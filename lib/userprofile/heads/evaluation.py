@@ -13,7 +13,7 @@ import numpy as np
 
 from userprofile.baselines.serving import LARGER_IS_BETTER
 from userprofile.heads.head import Arrays, Head
-from userprofile.heads.serving import NETWORK
+from userprofile.heads.serving import NETWORK, HeadServing
 from userprofile.model.intervals import best_f1_threshold
 from userprofile.model.metrics import Metrics, decision_metrics
 
@@ -34,10 +34,10 @@ class Asking:
 
 
 def evaluated(
-    head: Head, judgements: Judgements, served_by: str, segments: Mapping[str, np.ndarray], how: Asking
+    head: Head, judgements: Judgements, serving: HeadServing, segments: Mapping[str, np.ndarray], how: Asking
 ) -> dict[str, Any]:
     """All of one head; `segments` [rows] of each split name the slice that a row is in."""
-    models = list(dict.fromkeys(model for _, model in judgements))
+    models, served_by = list(serving.calibrations), serving.model
     thresholds = _thresholds(head, judgements, models)
 
     def measure(judgement: Arrays, model: str) -> Metrics:

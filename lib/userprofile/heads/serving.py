@@ -51,8 +51,8 @@ class Serving:
     heads: Mapping[str, HeadServing]
 
     def to_json(self) -> str:
-        """Keys sorted: the same serving is the same text."""
-        return json.dumps({name: asdict(one) for name, one in self.heads.items()}, sort_keys=True, allow_nan=False)
+        """Heads in their order, each ladder from the simplest rung up."""
+        return json.dumps({name: asdict(one) for name, one in self.heads.items()}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Serving:

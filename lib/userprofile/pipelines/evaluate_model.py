@@ -15,7 +15,7 @@ from userprofile.errors import DataGateError
 from userprofile.heads.evaluation import SPLITS, Asking, evaluated
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import Arrays
-from userprofile.heads.serving import Serving
+from userprofile.heads.serving import NETWORK, HeadServing, Serving
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.examples import EXAMPLES, examples_schema, sampled
@@ -65,7 +65,7 @@ def _evaluate(run: Run, examples: TableVersion, model: dict[str, Any], folder: P
     settings = run.config.evaluate_model
     how = Asking(settings.draws, settings.largest_gap, settings.seed)
     serving = Serving.from_json(files[SERVING_FILE].decode())
-    evaluations = [_of_head(name, one.model, told, how) for name, one in serving.heads.items()]
+    evaluations = [_of_head(name, one, told, how) for name, one in serving.heads.items()]
     _write(run, folder, evaluations, model)
     verdicts = {one["head"]: one["fit"]["verdict"].split(":")[0] for one in evaluations}
     page = str((folder / PAGE).resolve())
@@ -94,13 +94,12 @@ def _sample(run: Run, examples: TableVersion) -> DataFrame:
     return some.repartition(max(1, wanted // settings.examples_per_partition), "user_id")
 
 
-def _of_head(name: str, served_by: str, told: pl.DataFrame, how: Asking) -> dict[str, Any]:
+def _of_head(name: str, serving: HeadServing, told: pl.DataFrame, how: Asking) -> dict[str, Any]:
     of_head = told.filter(pl.col("score") == name).sort("split", "model", "user_id", "as_of_date")
     parts = of_head.partition_by("split", "model", as_dict=True, maintain_order=True)
     judgements = {(str(split), str(model)): _arrays(part) for (split, model), part in parts.items()}
-    models = of_head["model"].unique(maintain_order=True)
-    segments = {split: parts[split, models[0]]["segment"].to_numpy() for split in SPLITS}
-    return evaluated(HEADS[name], judgements, served_by, segments, how)
+    segments = {split: parts[split, NETWORK]["segment"].to_numpy() for split in SPLITS}
+    return evaluated(HEADS[name], judgements, serving, segments, how)
 
 
 def _arrays(part: pl.DataFrame) -> Arrays:

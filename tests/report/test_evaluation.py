@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import sqlite3
+from datetime import date
+
+from tensorboardX.proto.event_pb2 import Event
+
+from userprofile.report.evaluation import evaluation_page, figures, measured
+from userprofile.report.tracking import write_mlflow, write_tensorboard
+
+EVALUATION = {
+    "head": "purchase",
+    "served_by": "rfm_logistic",
+    "decided_by": "auc",
+    "rows": {"train": 30, "validation": 20, "test": 1234},
+    "splits": {
+        split: {
+            "network": {"auc": {"value": 0.71234, "low": 0.7, "high": 0.73}, "f1": {"value": None}},
+            "rfm_logistic": {"auc": {"value": 0.8}, "f1": {"value": 0.5}},
+        }
+        for split in ("test", "validation", "train")
+    },
+    "thresholds": {"network": 0.4, "rfm_logistic": 0.3},
+    "curves": {"network": [{"said": 0.25, "came": 0.5, "rows": 9.0}], "rfm_logistic": []},
+    "slices": [{"segment": "at_risk", "rows": 7, "network": 0.5, "rfm_logistic": None}],
+    "fit": {"verdict": "sound: auc is 4% worse on validation", "gap": 0.04},
+}
+MODEL = {"model_version": "shop-<1>", "as_of_date": date(2026, 1, 1)}
+
+
+def test_a_page_shows_models_with_intervals_curves_and_what_serves() -> None:
+    page = evaluation_page([EVALUATION], model=MODEL, source="shop", largest_gap=0.1)
+    for text in (
+        "shop-&lt;1&gt;",
+        "0.7123 [0.7000, 0.7300]",
+        "Served by <strong>rfm logistic</strong>",
+        "network is\nsound: auc is 4% worse on validation (10.0 % is the limit)",
+        "1,234 rows",
+        "network 40.0 %, rfm logistic 30.0 %",
+        'points="0.2500,0.5000 "',
+        "<td>at risk</td><td>7</td><td>0.5000</td><td>-</td>",
+    ):
+        assert text in page, text
+
+
+def test_a_measure_is_shown_as_far_as_it_is_known() -> None:
+    assert measured(None) == measured({"value": None}) == "-"
+    assert measured({"value": 4123.4, "low": 4000.0, "high": 4200.6}) == "4,123 [4,000, 4,201]"
+
+
+def test_other_tools_hold_the_same_numbers(tmp_path) -> None:
+    told = figures([EVALUATION])
+    assert told["test/purchase/network/auc"] == 0.71234
+    assert "test/purchase/network/f1" not in told
+    history = [{"epoch": 1, "train": {"purchase": 0.6}, "validation": None}]
+    write_tensorboard(tmp_path / "tensorboard", history, told)
+    scalars = {value.tag: round(value.simple_value, 5) for event in events(tmp_path / "tensorboard") for value in event}
+    assert scalars == {"train/purchase": 0.6, **told}
+
+    for _ in range(2):
+        write_mlflow(
+            tmp_path / "mlflow.db", experiment="shop", model_version="m1", figures={"ndcg@10": 0.5}, settings={"w": "3"}
+        )
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        live = "select run_uuid from runs where lifecycle_stage = 'active'"
+        assert database.execute(f"select key, value from metrics where run_uuid in ({live})").fetchall() == [
+            ("ndcg_at_10", 0.5)
+        ]
+        assert database.execute(f"select count(*) from ({live})").fetchone() == (1,)
+
+
+def events(folder):
+    """The values of each event of a TensorBoard file: length, its checksum, the event, its checksum."""
+    (path,) = folder.glob("events.*")
+    content, at = path.read_bytes(), 0
+    while at < len(content):
+        size = int.from_bytes(content[at : at + 8], "little")
+        yield Event.FromString(content[at + 12 : at + 12 + size]).summary.value
+        at += 16 + size
