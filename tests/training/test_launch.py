@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from userprofile.errors import ConflictError, ExitCode, InterruptedRunError, UsageError, UserprofileError
+from userprofile.training.evaluate import unpacked
 from userprofile.training.launch import launch
-from userprofile.training.trained import METRICS
+from userprofile.training.trained import PREDICTIONS
 
 ALONE = """
 import sys
@@ -61,7 +61,7 @@ def test_two_ranks_give_the_weights_of_one(request_for, workplace, weights_of):
     for left, right in zip(one.history, two.history, strict=True):
         assert left["train"] == pytest.approx(right["train"], rel=1e-5)
         assert left["validation"] == pytest.approx(right["validation"], rel=1e-5)
-    assert json.loads(two.files[METRICS])["test"]["rows"] == 60
+    assert len(unpacked(two.files[PREDICTIONS.format("test")])["label_purchase"]) == 60
     assert set(one.files) == set(two.files)
     assert len([line for line in lines if line.startswith("epoch 3/3 ")]) == 2
     assert list(workplace.iterdir()) == []
