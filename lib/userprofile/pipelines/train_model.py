@@ -123,7 +123,7 @@ def _figures(model_version: str, examples: int, trained: Trained, measures: dict
     figures = {"model_version": model_version, "examples": examples, "epochs": len(trained.history)}
     for name, of_models in measures["test"].items():
         by, model = HEADS[name].by[0], measures["served_by"][name]
-        figures[f"test_{name}"] = f"{by} {_shown(of_models[model][by])} by {model}"
+        figures[f"of_{name}_on_test"] = f"{by} {_shown(of_models[model][by])} by {model}"
     return figures
 
 
