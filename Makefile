@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -20,7 +20,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
-	$(if $(NP),--set train_model.processes=$(NP)) \
+	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
 .PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training bench-model chaos-training clean $(JOBS)
@@ -47,6 +47,8 @@ build_training_set: ## features and labels of several as-of dates
 audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks
 select_features: ## the features worth training on; SET=train_model.features=selected trains on them
 train_model: ## train on a pinned version of the training set
+pretrain_model: ## the model's body from behaviour without labels; SET=train_model.start=pretrained begins with it
+finetune_model: ## one score, TASK=churn, from the pre-trained body
 evaluate_model: ## a page of how good every score is, beside simpler models, with intervals and calibration
 report_scaling: ## a page of throughput and efficiency over numbers of ranks, and where the seconds of a step go
 leaderboard: SOURCE =
@@ -130,6 +132,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   FROM= TO=               the span of a backfill, both dates included
 #@   DATA=online_retail      of leaderboard: a name in conf/leaderboard, or a file
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
+#@   TASK=churn              of finetune_model: the score
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

@@ -16,10 +16,13 @@ from pyspark.sql import SparkSession
 from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.evaluate_model import evaluate_model
+from userprofile.pipelines.finetune_model import finetune_model
 from userprofile.pipelines.job import run_job
+from userprofile.pipelines.pretrain_model import pretrain_model
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.run import run_path
 from userprofile.pipelines.steps import Run
+from userprofile.pipelines.train_model import train_model
 
 pytestmark = pytest.mark.slow
 
@@ -221,3 +224,23 @@ def test_a_forced_rerun_leaves_the_same_rows(first, once, folder):
             if column in rows.columns
         ]
         assert rows.sort(keys).equals(table(folder, name).sort(keys)), name
+
+
+def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(first, once, folder):
+    nothing = once("--set", "finetune_model.task=purchase", job=finetune_model)
+    assert nothing["exit_code"] == 3
+    assert "nothing has been pre-trained" in nothing["error"]
+    pretrained = once("--set", "pretrain_model.epochs=2", job=pretrain_model)
+    assert pretrained["exit_code"] == 0, pretrained
+    assert pretrained["metrics"]["pretrain_model"]["validation_contrast"] > 0
+    frozen = "finetune_model.frozen=[event,history]"
+    tuned = once("--set", "finetune_model.task=purchase", "finetune_model.epochs=2", frozen, job=finetune_model)
+    assert tuned["exit_code"] == 0, tuned
+    figures = tuned["metrics"]["finetune_model"]
+    model = folder / "models" / figures["model_version"]
+    measures = json.loads((model / "metrics.json").read_text())
+    assert list(measures["served_by"]) == ["purchase"]
+    assert figures["auc"] == measures["test"]["purchase"]["network"]["auc"]
+    whole = once("--set", "train_model.start=pretrained", job=train_model)
+    assert whole["exit_code"] == 0, whole
+    assert whole["metrics"]["train_model"]["model_version"] != first["metrics"]["train_model"]["model_version"]

@@ -53,12 +53,16 @@ SMALL_FORMS = {
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
+    "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',
+    "make finetune_model TASK=churn": (
+        f'make finetune_model {SHOP} TASK=churn SET="{SMALL_SETTINGS} finetune_model.epochs=1"'
+    ),
     "make evaluate_model": f'make evaluate_model {SHOP} SET="{SMALL_SETTINGS} evaluate_model.draws=5"',
     "make report_scaling": f'make report_scaling {SHOP} SET="{SMALL_SETTINGS} report_scaling.steps=5"',
     "make leaderboard DATA=online_retail": f"make leaderboard PROTOCOL=temporal {SHOP}",
     "make leaderboard DATA=beauty": (
         f'make leaderboard PROTOCOL=leave-one-out {SHOP} SET="{SMALL_SETTINGS} train_model.processes=1'
-        ' pretrain_model.epochs=1 pretrain_model.network.width=8"'
+        ' next_items.epochs=1 next_items.network.width=8"'
     ),
     "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
         f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"

@@ -113,7 +113,7 @@ SIDES: dict[str, Callable[[Log], Side]] = {
 
 
 def task_of(log: Log) -> NextItem:
-    settings = load_config(CHECKOUT / "conf", source="demo_shop").pretrain_model
+    settings = load_config(CHECKOUT / "conf", source="demo_shop").next_items
     assert settings.sequence_length == LONGEST
     spec = HistorySpec(sequence_length=LONGEST, vocabulary=tuple(range(1, log.items + 1)))
     return NextItem(spec, settings.of_task())
@@ -140,7 +140,7 @@ def table(log: Log, users: np.ndarray) -> pa.Table:
 
 def side_of(log: Log, task: NextItem, changed: Callable[[Batch], Batch] = lambda batch: batch) -> Side:
     """A training of the library, on its own arrays of the users that the peers have too."""
-    settings = load_config(CHECKOUT / "conf", source="demo_shop").pretrain_model
+    settings = load_config(CHECKOUT / "conf", source="demo_shop").next_items
     keras.utils.set_random_seed(7)
     model = task.model()
     optimiser = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)

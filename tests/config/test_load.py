@@ -112,7 +112,7 @@ WRONG = [
     ("train_model.shards=3", "train_model.shards", "a multiple of train_model.processes, which is 2", "3"),
     ("train_model.network=3", "train_model.network", "keys with values", "3"),
     ("train_model.network.dropout=1", "train_model.network.dropout", "less than 1", "1"),
-    ("pretrain_model.network.width=63", "pretrain_model.network.width", "a multiple of heads, which is 2", "63"),
+    ("next_items.network.width=63", "next_items.network.width", "a multiple of heads, which is 2", "63"),
     (
         "refine_events.max_quarantined_share=1.5",
         "refine_events.max_quarantined_share",

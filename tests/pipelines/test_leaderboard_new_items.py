@@ -25,13 +25,13 @@ rows:
 SMALL = (
     "train_model.processes=1",
     "train_model.shards=1",
-    "pretrain_model.epochs=30",
-    "pretrain_model.batch_rows=20",
-    "pretrain_model.learning_rate=0.01",
-    "pretrain_model.content_width=16",
-    "pretrain_model.network.width=16",
-    "pretrain_model.network.layers=1",
-    "pretrain_model.network.dropout=0",
+    "next_items.epochs=30",
+    "next_items.batch_rows=20",
+    "next_items.learning_rate=0.01",
+    "next_items.content_width=16",
+    "next_items.network.width=16",
+    "next_items.network.layers=1",
+    "next_items.network.dropout=0",
 )
 CATALOGUE = """
 items:

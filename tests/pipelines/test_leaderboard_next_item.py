@@ -20,12 +20,12 @@ published:
 SMALL = (
     "train_model.processes=1",
     "train_model.shards=1",
-    "pretrain_model.epochs=4",
-    "pretrain_model.batch_rows=20",
-    "pretrain_model.learning_rate=0.02",
-    "pretrain_model.network.width=8",
-    "pretrain_model.network.layers=1",
-    "pretrain_model.network.dropout=0",
+    "next_items.epochs=4",
+    "next_items.batch_rows=20",
+    "next_items.learning_rate=0.02",
+    "next_items.network.width=8",
+    "next_items.network.layers=1",
+    "next_items.network.dropout=0",
 )
 
 
@@ -86,8 +86,8 @@ def test_users_of_too_few_events_are_told(job, log, header, mapping, tmp_path: P
 def test_a_batch_beyond_memory_is_refused_before_work(job, log, mapping, tmp_path: Path) -> None:
     board = tmp_path / "circle.yaml"
     board.write_text(BOARD.format(source=mapping))
-    large = ["pretrain_model.batch_rows=200000000"]
+    large = ["next_items.batch_rows=200000000"]
     asked = ("--source", mapping, "--data", str(board), "--input", log(circles()), "--set", *SMALL, *large)
     ended = job("leaderboard", leaderboard, *asked)
     assert ended.code == 2
-    assert "fix: lower pretrain_model.batch_rows" in ended.errors
+    assert "fix: lower next_items.batch_rows" in ended.errors

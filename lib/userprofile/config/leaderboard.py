@@ -38,7 +38,7 @@ class LeaveOneOutBoard(Board):
 class NewItemsBoard(Board):
     """Some items are kept out of all that is learnt from; how often are they foreseen where they came next?
 
-    A row is a network whose settings are those of `pretrain_model` but for the keys that it names.
+    A row is a network whose settings are those of `next_items` but for the keys that it names.
     """
 
     protocol: Literal["new_items"]

@@ -28,7 +28,8 @@ def _of_heads(width: int, others: ValidationInfo) -> int:
 OfHeads = Annotated[Count, AfterValidator(_of_heads)]
 
 
-_WEIGHTS: dict[str, Any] = {name: (Annotated[float, Field(ge=0)], ...) for name in HEADS}
+Weight = Annotated[float, Field(ge=0)]
+_WEIGHTS: dict[str, Any] = dict.fromkeys(HEADS, (Weight, ...))
 HeadWeights = create_model("HeadWeights", __base__=Section, **_WEIGHTS)
 
 
@@ -79,6 +80,7 @@ class TrainModel(Learning):
     """The distributed training of the profile model, and the ranks of any training."""
 
     features: Literal["all", "selected"]
+    start: Literal["scratch", "pretrained"]
     processes: Count
     launcher: list[str]
     shards: Count
@@ -101,7 +103,39 @@ class TrainModel(Learning):
         return shards
 
 
-class PretrainModel(Learning):
+class PretrainModel(Section):
+    """What the body of the profile model learns without labels; its network is train_model's, as are its ranks."""
+
+    epochs: Count
+    learning_rate: Positive
+    patience: Count
+    next_item: Weight
+    next_category: Weight
+    next_action: Weight
+    contrast: Weight
+
+
+class FinetuneModel(Section):
+    """One head of the profile model, from what was pre-trained or from scratch."""
+
+    task: str
+    start: Literal["pretrained", "scratch"]
+    frozen: list[Literal["event", "history", "dense_tower", "embedding"]]
+    labels_share: Annotated[float, Field(gt=0, le=1)]
+    epochs: Count
+    learning_rate: Positive
+    patience: Count
+    seed: int
+
+    @field_validator("task")
+    @classmethod
+    def _is_a_head(cls, task: str) -> str:
+        if task not in HEADS:
+            raise ValueError(f"one of {', '.join(HEADS)}")
+        return task
+
+
+class NextItems(Learning):
     """The next-item model of whole histories."""
 
     sampled_items: Annotated[int, Field(ge=0)]

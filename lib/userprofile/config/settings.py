@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from userprofile.config.learning import PretrainModel, TrainModel
+from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section
 from userprofile.features.own import FeatureFile
@@ -162,6 +162,8 @@ class Config(Section):
     select_features: SelectFeatures
     train_model: TrainModel
     pretrain_model: PretrainModel
+    finetune_model: FinetuneModel
+    next_items: NextItems
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
     build_report: BuildReport

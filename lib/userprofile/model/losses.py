@@ -65,6 +65,24 @@ def many_binary_loss(logits: KerasTensor, multi_hot: KerasTensor) -> KerasTensor
     return ops.mean(ops.softplus(logits) - multi_hot * logits, axis=-1)
 
 
+def contrastive_loss(
+    first: KerasTensor, second: KerasTensor, weight: KerasTensor, together: int, temperature: float = 0.2
+) -> KerasTensor:
+    """[B] cross-entropy of telling which second view [B, E] is of the same user as a first one, among `together` rows.
+
+    B is a multiple of these; rows of weight 0 are not among them. ln of those that are, where all views are alike. By
+    the cosine of views over a temperature: NT-Xent (Chen et al. 2020, arXiv:2002.05709), on histories with masked items
+    as CL4SRec (Xie et al. 2022, arXiv:2010.14395). Rows are told apart within their group alone, so that the loss does
+    not depend on how many groups a rank has.
+    """
+    shape = (-1, together, first.shape[-1])
+    one, other = (ops.reshape(ops.normalize(view, axis=-1), shape) for view in (first, second))  # [G, R, E]
+    counts = ops.reshape(weight, (-1, together)) > 0  # [G, R]
+    alike = ops.where(counts[:, None, :], ops.einsum("gre,gse->grs", one, other) / temperature, -1e9)
+    own = ops.diagonal(ops.log_softmax(alike, axis=-1), axis1=1, axis2=2)  # [G, R]
+    return ops.reshape(ops.where(counts, -own, 0.0), (-1,))
+
+
 def hazard_loss(logits: KerasTensor, interval: KerasTensor) -> KerasTensor:
     """[B] negative log-likelihood of when it came, from logits [B, K] of the hazard in each of K intervals.
 

@@ -36,10 +36,8 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     sequence_category int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], and what `heads` say.
     """
     inputs = model_inputs(spec)
-    present = ops.not_equal(inputs["sequence_action"], 0)  # [B, T]
-    parts = [*_of_events(spec, settings, inputs, present), _of_numbers(spec, settings, inputs)]
-    fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
-    user = UserState(fusion(parts), inputs, present)
+    embedding, _ = body_of(spec, settings, inputs)
+    user = UserState(embedding, inputs, _present(inputs))
     outputs = {"embedding": user.embedding}
     for head in heads:
         outputs |= head.outputs(user, spec)
@@ -48,10 +46,30 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     return keras.Model(inputs, outputs, name="profile_model")
 
 
+def body_of(
+    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]
+) -> tuple[KerasTensor, KerasTensor]:
+    """What heads stand on: the user's embedding [B, E], and the state after each event [B, T, W]."""
+    present = _present(inputs)
+    events, states = _of_events(spec, settings, inputs, present)
+    parts = [
+        LastState(name="last_event")(states, present),
+        MaskedMean(name="mean_event")(events, present),
+        _of_numbers(spec, settings, inputs),
+    ]
+    fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
+    return fusion(parts), states
+
+
+def _present(inputs: Mapping[str, KerasTensor]) -> KerasTensor:
+    """bool [B, T]."""
+    return ops.not_equal(inputs["sequence_action"], 0)
+
+
 def _of_events(
     spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor], present: KerasTensor
-) -> list[KerasTensor]:
-    """The state after the last event, and the mean event."""
+) -> tuple[KerasTensor, KerasTensor]:
+    """Events [B, T, F], and the states after them [B, T, W]."""
     events = _event_embedding(spec, settings)(
         inputs["sequence_item"],
         inputs["sequence_category"],
@@ -68,8 +86,7 @@ def _of_events(
         dropout=settings["dropout"],
         name="history",
     )
-    states = history(events, present, inputs["sequence_age_days"])
-    return [LastState(name="last_event")(states, present), MaskedMean(name="mean_event")(events, present)]
+    return events, history(events, present, inputs["sequence_age_days"])
 
 
 def _of_numbers(spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]) -> KerasTensor:

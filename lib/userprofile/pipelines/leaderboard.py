@@ -31,7 +31,7 @@ PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {
     "temporal": outcome_leaderboard,
 }
 STEP = "leaderboard"
-SECTIONS = ["source", "refine_events", "build_features", "train_model", "pretrain_model"]
+SECTIONS = ["source", "refine_events", "build_features", "train_model", "next_items"]
 
 
 def leaderboard(run: Run) -> Step:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from userprofile.baselines.next_item_places import places_of
 from userprofile.config.leaderboard import NewItemsBoard
-from userprofile.config.learning import PretrainModel
+from userprofile.config.learning import NextItems
 from userprofile.errors import UsageError
 from userprofile.feed.histories import HistorySpec
 from userprofile.labels.next_event import TEST, TRAIN
@@ -49,23 +49,23 @@ def new_items_leaderboard(run: Run, board: NewItemsBoard) -> Rows:
     return rows
 
 
-def settings_of_rows(run: Run, board: NewItemsBoard) -> dict[str, PretrainModel]:
+def settings_of_rows(run: Run, board: NewItemsBoard) -> dict[str, NextItems]:
     """What each row trains with. Raises UsageError naming a row that cannot be."""
     return {name: _settings(run, name, keys) for name, keys in board.rows.items()}
 
 
-def _settings(run: Run, name: str, keys: Mapping[str, Any]) -> PretrainModel:
-    plain = run.config.pretrain_model.model_dump()
+def _settings(run: Run, name: str, keys: Mapping[str, Any]) -> NextItems:
+    plain = run.config.next_items.model_dump()
     network = keys.get("network", {})
     if isinstance(network, Mapping):
         network = {**plain["network"], **network}
     try:
-        return PretrainModel.model_validate({**plain, **keys, "network": network})
+        return NextItems.model_validate({**plain, **keys, "network": network})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(
             f"row {name} of the leaderboard is not right",
-            expected=f"keys of pretrain_model: {first['msg']}",
+            expected=f"keys of next_items: {first['msg']}",
             received=f"{'.'.join(map(str, first['loc']))}: {first['input']!r}"[:200],
             fix=f"change rows.{name} of the leaderboard's file",
         ) from error

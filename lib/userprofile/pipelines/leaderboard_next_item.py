@@ -35,8 +35,8 @@ def next_item_leaderboard(run: Run, board: LeaveOneOutBoard) -> Rows:
     """
     table = build_histories(run).output(HISTORIES)
     parts = {split: part_of(run, table, split) for split in SPLITS}
-    trainings = NextItemTrainings(run, table, run.config.pretrain_model)
-    seeds = [run.config.pretrain_model.seed + number for number in range(board.seeds)]
+    trainings = NextItemTrainings(run, table, run.config.next_items)
+    seeds = [run.config.next_items.seed + number for number in range(board.seeds)]
     by_seed = [_judged(run, board, trainings, parts, seed) for seed in seeds]
     trainings.clear()
     return {model: over_seeds([rows[model] for rows in by_seed]) for model in by_seed[0]}

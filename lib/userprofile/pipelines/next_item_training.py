@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from userprofile.config.learning import PretrainModel
+from userprofile.config.learning import NextItems
 from userprofile.content.sources import KINDS
 from userprofile.errors import UsageError
 from userprofile.feed.histories import HistorySpec, VectorTables, fit_history_spec
@@ -31,7 +31,7 @@ LARGEST_SOFTMAX = 1_000_000_000
 class NextItemTrainings:
     """Networks of next items on one table. One that is begun again goes on from its last checkpoint, or is done."""
 
-    def __init__(self, run: Run, table: TableVersion, settings: PretrainModel) -> None:
+    def __init__(self, run: Run, table: TableVersion, settings: NextItems) -> None:
         self._run, self._table, self._settings = run, table, settings
         self._words = contents_of_items(run) if WORDS in settings.contents else []
         self._vectors = _vector_tables(run, settings)
@@ -71,7 +71,7 @@ def item_content(run: Run) -> list[TableVersion]:
     return [run.pinned(ITEM_CONTENT, made_by="embed_items")]
 
 
-def _vector_tables(run: Run, settings: PretrainModel) -> VectorTables | None:
+def _vector_tables(run: Run, settings: NextItems) -> VectorTables | None:
     kinds = tuple(kind for kind in KINDS if kind in settings.contents)
     content = item_content(run)
     if not kinds or not content:
@@ -81,12 +81,12 @@ def _vector_tables(run: Run, settings: PretrainModel) -> VectorTables | None:
     return VectorTables(*places[0], *places[1], kinds=kinds, width=settings.content_width)
 
 
-def _require_memory(spec: HistorySpec, settings: PretrainModel) -> None:
+def _require_memory(spec: HistorySpec, settings: NextItems) -> None:
     numbers = settings.batch_rows * len(spec.vocabulary)
     if numbers > LARGEST_SOFTMAX:
         raise UsageError(
             "a batch of the next-item model may be too large for memory",
             expected=f"batch_rows x items of at most {LARGEST_SOFTMAX:,}",
             received=f"{settings.batch_rows} x {len(spec.vocabulary):,}",
-            fix="lower pretrain_model.batch_rows or item_vocabulary",
+            fix="lower next_items.batch_rows or item_vocabulary",
         )

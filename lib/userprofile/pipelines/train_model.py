@@ -25,7 +25,13 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.training_request import launched, profile_spec, training_request
+from userprofile.pipelines.training_request import (
+    launched,
+    pretrained_folder,
+    pretraining_of,
+    profile_spec,
+    training_request,
+)
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import SERVING_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
@@ -47,7 +53,9 @@ def train_model(run: Run) -> Step:
     work = partial(_train, run, examples, dense, as_of.date)
     last = run.last("train_model", as_of=as_of.date)
     gone = last is not None and not Path(run.config.models, last["metrics"].get("model_version", "")).is_dir()
-    parameters = {"dense_features": dense}
+    parameters: dict[str, Any] = {"dense_features": dense}
+    if run.config.train_model.start == "pretrained":
+        parameters["pretrained"] = pretraining_of(run, as_of.date)
     return run.step(
         "train_model", work, inputs=[examples], sections=SECTIONS, parameters=parameters, as_of=as_of.date, again=gone
     )
@@ -59,12 +67,14 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     train = _split(table, "train")
     spec = profile_spec(run, train, dense)
     request = training_request(run, examples, spec, settings)
+    if settings.start == "pretrained":
+        request = replace(request, begun_by=pretrained_folder(run))
     identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     # Beside the tables, which every rank can reach: the one that goes on may be on another machine.
     checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
     trained = launched(run, replace(request, checkpoints=checkpoints.root), processes=settings.processes)
-    files, measures = _with_serving(run, trained, spec, table, train)
+    files, measures = with_serving(run, trained, spec, table, train)
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
     write_model(Path(run.config.models) / model_version, files)
     row = {
@@ -100,7 +110,7 @@ def _split(table: DeltaTable, split: str) -> pa.Table:
     return table.to_pyarrow_table(filters=[("split", "=", split)])
 
 
-def _with_serving(
+def with_serving(
     run: Run, trained: Trained, spec: FeatureSpec, table: DeltaTable, train: pa.Table
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """What serves each head is decided on validation, and all models are measured on the test too; what was kept of

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 
 from userprofile.config.learning import Learning
+from userprofile.errors import DataGateError
 from userprofile.feed.histories import HistorySpec
 from userprofile.heads.every import with_heads
 from userprofile.pipelines.dates import label_window
@@ -52,6 +54,30 @@ def training_request(
     )
 
 
+def pretrained_folder(run: Run) -> str:
+    """Beside the tables, where every rank finds what pretrain_model left."""
+    return f"{run.store.root}/pretrained"
+
+
+def pretraining_of(run: Run, as_of: date) -> str:
+    """The run that pre-trained as of this date. Raises DataGateError where there is none."""
+    done = run.last("pretrain_model", as_of=as_of)
+    if done is None:
+        raise DataGateError(
+            f"nothing has been pre-trained as of {as_of}",
+            expected="a body that pretrain_model left",
+            received="none in ops.runs",
+            fix=f"make pretrain_model SOURCE={run.source}",
+        )
+    return str(done["run_id"])
+
+
+def scaled_rate(run: Run, rate: float) -> float:
+    """A learning rate for train_model's batches, of one that was found for learning_rate_batch_rows."""
+    ranks = run.config.train_model
+    return scaled_learning_rate(rate, batch_rows=ranks.batch_rows, of_batch_rows=ranks.learning_rate_batch_rows)
+
+
 def launched(run: Run, request: TrainingRequest, *, processes: int) -> Trained:
     """Trained on so many ranks, where the configuration has them: executors of a cluster, its launcher, or here."""
     workplace = Path(run.config.models)
@@ -67,10 +93,10 @@ def launched(run: Run, request: TrainingRequest, *, processes: int) -> Trained:
     )
 
 
-def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
-    """That of the profile model, of training rows, with the heads that they teach."""
+def feature_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
+    """What the profile model reads, of training rows; no heads yet."""
     settings, window = run.config.train_model, label_window(run)
-    spec = fit_spec(
+    return fit_spec(
         train,
         dense_names=dense,
         sequence_length=settings.sequence_length,
@@ -79,6 +105,11 @@ def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec
         window_days=(window.gap / DAY, window.horizon / DAY),
         churn_active_days=run.config.build_training_set.churn_active_days,
     )
+
+
+def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
+    """The same with the heads that training rows teach, of those with a weight."""
+    settings, spec = run.config.train_model, feature_spec(run, train, dense)
     wanted = [name for name, weight in settings.of_task()["task_weight"].items() if weight > 0]
     spec, reasons = with_heads(spec, train, wanted, most_classes=settings.label_categories)
     for name, reason in reasons.items():

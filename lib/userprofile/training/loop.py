@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from userprofile.errors import InterruptedRunError
+from userprofile.errors import InterruptedRunError, UsageError
 from userprofile.feed.plan import Plan, RowGroup
+from userprofile.model.pretraining import set_body
+from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.collective import Collective
 from userprofile.training.guards import digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.keeper import Keeper
 from userprofile.training.limits import require_few_skipped, require_finite, require_rows
 from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
-from userprofile.training.request import TrainingRequest
+from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.rows import BUFFER_ROWS, Rows
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, WholeStep, training_step, validation_step
@@ -177,9 +180,26 @@ def initial_model(request: TrainingRequest, collective: Collective) -> keras.Mod
     """
     keras.utils.set_random_seed(request.seed + collective.rank)
     model = task_of(request).model()
+    for part in request.frozen:
+        model.get_layer(part).trainable = False
     require_same(collective, of_rank(request, model))
+    if request.begun_by and collective.rank == 0:
+        set_body(model, begun_by(request))
     collective.broadcast(model.weights)
     return model
+
+
+def begun_by(request: TrainingRequest) -> Mapping[str, np.ndarray]:
+    """The body that a pre-training on the same spec left. Raises UsageError where there is none."""
+    found = Checkpoints(request.begun_by).latest(body_identity(request.spec))
+    if found is None:
+        raise UsageError(
+            "nothing was pre-trained for these features",
+            expected=f"the body of a pre-training on the same spec in {request.begun_by}",
+            received="none, or of another spec",
+            fix="make pretrain_model",
+        )
+    return found.arrays
 
 
 def _files(

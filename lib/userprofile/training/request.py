@@ -48,6 +48,10 @@ class TrainingRequest:
     half_precision: bool = False  # of gradients while they are added up over ranks
     gradient_accumulation: int = 1  # equal parts of a rank's batch, one in memory at a time
     skipped_steps: int = 0  # of an epoch at most: those whose gradients are no finite numbers
+    pretraining: bool = False  # without labels: the body of the profile model
+    begun_by: str = ""  # a folder or URI that rank 0 can read: the body that a pre-training left; none where empty
+    frozen: tuple[str, ...] = ()  # parts of the body that stay as they are
+    learnt_share: float = 1.0  # of each row group that is learnt from, its first rows
     timed_steps: int = 0  # then nothing is learnt but where the seconds of so many steps go (training/timing.py)
 
     def __post_init__(self) -> None:
@@ -79,7 +83,7 @@ class TrainingRequest:
         """Raises UsageError when the text is no request."""
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "spec": _spec(fields["spec"])})
+            return cls(**{**fields, "spec": _spec(fields["spec"]), "frozen": tuple(fields["frozen"])})
         except (ValueError, KeyError, TypeError) as reason:
             raise UsageError(
                 "this is not a training request", expected="to_json's text", received=str(reason)
@@ -88,6 +92,12 @@ class TrainingRequest:
 
 def _spec(text: str) -> FeatureSpec | HistorySpec:
     return HistorySpec.from_json(text) if json.loads(text).get("kind") == HISTORIES else FeatureSpec.from_json(text)
+
+
+def body_identity(spec: FeatureSpec | HistorySpec) -> str:
+    """Equal where the inputs of the body mean the same: what heads there are is left out."""
+    fields = {name: value for name, value in json.loads(spec.to_json()).items() if name != "heads"}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def scaled_learning_rate(rate: float, *, batch_rows: int, of_batch_rows: int) -> float:

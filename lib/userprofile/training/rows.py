@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import starmap
 
 from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
@@ -27,7 +29,11 @@ class Rows:
         found: list[tuple[str, int, int]] = []
         if self._collective.rank == 0 and split:
             found = row_groups(self._request.table, self._request.version, partition={"split": split})
-        return list(starmap(RowGroup, self._collective.broadcast_object(found)))
+        groups = list(starmap(RowGroup, self._collective.broadcast_object(found)))
+        share = self._request.learnt_share
+        if split != self._request.learnt or share == 1:
+            return groups
+        return [replace(group, rows=math.ceil(share * group.rows)) for group in groups]
 
     def plan(self, rows: list[RowGroup], *, epoch: int | None = None) -> Plan:
         """Shuffled for this epoch, or in the order of the files."""

@@ -35,6 +35,7 @@ from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import packed, predict
 from userprofile.training.item_vectors import item_vectors
+from userprofile.training.pretraining import Pretraining
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
 from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, PREDICTIONS
@@ -73,6 +74,8 @@ def task_of(request: TrainingRequest) -> Task:
     """The task that the request's spec is of."""
     if isinstance(request.spec, HistorySpec):
         return NextItem(request.spec, request.settings)
+    if request.pretraining:
+        return Pretraining(request.spec, request.settings)
     return Profile(request.spec, request.settings)
 
 

@@ -1,0 +1,119 @@
+"""A body learns without labels by the same loop, on any number of shards, and another training begins with it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from userprofile.errors import UsageError
+from userprofile.training.checkpoint import Checkpoint, Checkpoints
+from userprofile.training.collective import alone
+from userprofile.training.launch import launch
+from userprofile.training.loop import initial_model, train
+from userprofile.training.request import TrainingRequest, body_identity
+from userprofile.training.rows import Rows
+from userprofile.training.tasks import task_of
+from userprofile.training.trained import BODY, NETWORK
+
+WEIGHTS = {"next_item": 0.5, "next_category": 0.5, "next_action": 0.5, "contrast": 0.1}
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+@pytest.fixture
+def pretraining(request_for) -> Callable[..., TrainingRequest]:
+    """Four shards of 15 rows, told apart within each."""
+
+    def asked(**changes: Any) -> TrainingRequest:
+        request = request_for(batch_rows=60, shards=4, **changes)
+        settings = {**request.settings, "weights": WEIGHTS, "rows_together": 15}
+        return replace(request, pretraining=True, settings=settings)
+
+    return asked
+
+
+@pytest.fixture
+def pretrained(pretraining, tmp_path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """The folder of a body that was kept, and its weights."""
+    request = pretraining(epochs=3)
+    trained = train(request, alone(), report=quiet)
+    files = task_of(request).judged(network_of(trained.files[NETWORK], tmp_path), request, lambda split, done: None)
+    body = dict(np.load(io.BytesIO(files[BODY])))
+    folder = tmp_path / "pretrained"
+    Checkpoints.made(str(folder)).save(Checkpoint(body_identity(request.spec), 3, body, {}))
+    return str(folder), body
+
+
+def network_of(content: bytes, folder: Path) -> keras.Model:
+    (folder / NETWORK).write_bytes(content)
+    return keras.saving.load_model(folder / NETWORK)
+
+
+def test_next_events_and_users_are_learnt(pretraining) -> None:
+    history = train(pretraining(epochs=12, patience=12), alone(), report=quiet).history
+    first, last = history[0]["validation"], history[-1]["validation"]
+    assert set(first) == set(WEIGHTS)
+    assert last["contrast"] < first["contrast"] < np.log(15) + 0.2
+    assert sum(history[-1]["train"].values()) < sum(history[0]["train"].values())
+
+
+def test_labels_are_not_read(pretraining) -> None:
+    assert not any(name.startswith("label") for name in task_of(pretraining()).form().schema().names)
+
+
+@pytest.mark.slow
+def test_two_ranks_learn_what_one_learns(pretraining, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (
+        launch(pretraining(epochs=2), processes=ranks, spark=None, workplace=workplace, report=quiet).history
+        for ranks in (1, 2)
+    )
+    for left, right in zip(one, two, strict=True):
+        for name in ("next_category", "next_action", "next_item"):
+            assert left["train"][name] == pytest.approx(right["train"][name], rel=0.02), name  # views differ by rank
+
+
+def test_another_training_begins_with_the_body(request_for, pretrained) -> None:
+    folder, body = pretrained
+    begun = initial_model(request_for(begun_by=folder), alone())
+    for part in ("event", "history", "dense_tower", "embedding"):
+        for place, weight in enumerate(begun.get_layer(part).get_weights()):
+            np.testing.assert_array_equal(weight, body[f"{part}/{place:03d}"])
+    scratch = initial_model(request_for(), alone())
+    assert np.abs(scratch.get_layer("embedding").get_weights()[0] - body["embedding/000"]).max() > 0
+
+
+def test_frozen_parts_stay_and_others_move(request_for, pretrained, tmp_path: Path) -> None:
+    folder, body = pretrained
+    trained = train(request_for(begun_by=folder, frozen=("event", "history")), alone(), report=quiet)
+    model = network_of(trained.files[NETWORK], tmp_path)
+    for part, stays in (("event", True), ("history", True), ("embedding", False)):
+        same = [
+            np.array_equal(weight, body[f"{part}/{place:03d}"])
+            for place, weight in enumerate(model.get_layer(part).get_weights())
+        ]
+        assert all(same) if stays else not any(same)
+
+
+def test_a_body_of_another_spec_is_refused(request_for, pretrained, spec) -> None:
+    folder, _ = pretrained
+    other = replace(spec, sequence_length=4)
+    with pytest.raises(UsageError, match="nothing was pre-trained for these features"):
+        train(request_for(begun_by=folder, spec=other), alone(), report=quiet)
+
+
+@pytest.mark.parametrize(("share", "rows"), [(1.0, 203), (0.1, 25), (0.01, 9)])
+def test_a_share_of_labels_is_the_first_rows_of_each_row_group(request_for, share: float, rows: int) -> None:
+    """Of eight row groups of 25 rows, and one of 3."""
+    request = request_for(learnt_share=share)
+    listed = Rows(request, task_of(request).form(), alone())
+    assert sum(group.rows for group in listed.listed("train")) == rows
+    assert sum(group.rows for group in listed.listed("validation")) == 60
