@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userprofile.errors import UsageError
-from userprofile.spec import (
-    DenseFeature,
-    FeatureSpec,
-    fit_spec,
-    places_of,
-    signed_log,
-    skewness,
-    vocabulary_index,
-)
+from userprofile.numbers import DenseFeature, signed_log, skewness
+from userprofile.spec import FeatureSpec, fit_spec, places_of, vocabulary_index
 
 SPEC = FeatureSpec(
-    dense=(DenseFeature("spend_30d", 0.1, 1 / 3, True), DenseFeature("days_since_purchase", -2.0, 5.0, False)),
+    dense=(
+        DenseFeature("spend_30d", 0.1, 1 / 3, True),
+        DenseFeature("days_since_purchase", -2.0, 5.0, False, (0.0, 9.0), (0.1, 1.0)),
+    ),
     sequence_length=50,
     category_level=2,
     item_vocabulary=(9, 4),
     category_vocabulary=(3,),
     window_days=(1.0, 14.0),
     churn_active_days=90,
+    item_buckets=3,
+    channels={"brand": (5, 1), "hour": (12,)},
     heads={"purchase": (), "next_categories": (4, 2)},
 )
 
@@ -63,11 +62,11 @@ def test_a_spec_survives_its_json() -> None:
 
 def test_a_spec_of_another_format_is_refused_and_says_so() -> None:
     older = json.dumps({**json.loads(SPEC.to_json()), "format_version": 0})
-    with pytest.raises(UsageError, match=r"another format[\s\S]*format_version 2[\s\S]*format_version 0"):
+    with pytest.raises(UsageError, match=r"another format[\s\S]*format_version 3[\s\S]*format_version 0"):
         FeatureSpec.from_json(older)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 2}', '{"format_version": 2, "dense": [], "more": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"format_version": 3}', '{"format_version": 3, "dense": [], "more": 1}'])
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         FeatureSpec.from_json(text)
@@ -132,6 +131,43 @@ def test_indices_are_those_of_a_dictionary(codes: list[int], vocabulary: list[in
 def test_places_are_those_of_a_dictionary(codes: list[int], classes: list[int]) -> None:
     expected = [classes.index(code) if code in classes else -1 for code in codes]
     assert places_of(np.array(codes, dtype=np.int8), classes).tolist() == expected
+
+
+def test_codes_outside_the_vocabulary_share_buckets_evenly_and_always_the_same() -> None:
+    codes = np.arange(3001, dtype=np.int32)
+    index = vocabulary_index(codes, (7, 2000), buckets=10)
+    assert index[[0, 7, 2000]].tolist() == [0, 2, 3]
+    others = np.delete(index, [0, 7, 2000])
+    counts = np.bincount(others, minlength=14)
+    assert counts[:4].sum() == 0
+    assert len(counts) == 14
+    assert counts[4:].min() > 200
+    assert vocabulary_index(codes[::-1], (7, 2000), buckets=10).tolist() == index[::-1].tolist()
+
+
+def test_a_channel_has_the_vocabulary_of_its_codes_in_training_rows() -> None:
+    dates = pa.array([date(2026, 1, 5)] * 4)  # a Monday
+    ages = [[0.5, 1.25, 7.5], [0.25, 0.26], [], None]
+    brands = [[3, 3, 0], [3, 9], [], None]
+    rows = training_rows(sequence_age_days=ages, sequence_brand=brands, as_of_date=dates)
+    spec = fit(rows, channels=["weekday", "hour", "brand"], minimum_count=1)
+    assert spec.channels == {"brand": (3, 9), "hour": (13, 19, 18), "weekday": (7, 6)}
+    with pytest.raises(UsageError, match="sequence_brand"):
+        fit(training_rows(as_of_date=dates), channels=["brand"])
+
+
+@pytest.mark.parametrize("share_of_zeros", [0.0, 0.6])
+def test_knots_rise_and_tell_the_share_of_rows_below(share_of_zeros: float) -> None:
+    chance = np.random.default_rng(5)
+    values = np.where(chance.random(4000) < share_of_zeros, 0, chance.exponential(9, 4000))
+    lists = dict.fromkeys(("sequence_item", "sequence_category_1"), pa.array([[]] * 4000, pa.list_(pa.int32())))
+    (feature,) = fit(pa.table({"spend": values, **lists}), dense_names=["spend"], quantiles=True).dense
+    assert np.all(np.diff(feature.knots) > 0)
+    levels = np.interp(values, feature.knots, feature.levels)
+    for value in (values.min(), np.median(values), 5.0, 20.0):
+        below = (values < value).mean() + (values == value).mean() / 2
+        assert np.interp(value, feature.knots, feature.levels) == pytest.approx(below, abs=0.04)
+    assert levels.mean() == pytest.approx(0.5, abs=0.02)
 
 
 @given(st.lists(st.lists(st.integers(0, 4)), min_size=1, max_size=6))

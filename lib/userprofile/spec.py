@@ -6,7 +6,7 @@ Writer, reader, training and scoring share this one definition, so that a number
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from userprofile.channels import CHANNELS, Channel
 from userprofile.columns import CATEGORY_LEVELS
 from userprofile.errors import UsageError
+from userprofile.numbers import DenseFeature, dense_features
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 # Files of a model folder that scoring needs.
 NETWORK_FILE, SPEC_FILE, SERVING_FILE = "network.keras", "spec.json", "serving.json"
@@ -30,18 +32,8 @@ NONE_INDEX = 0
 UNKNOWN_INDEX = 1
 FIRST_KNOWN_INDEX = 2
 
-# A normal distribution has skewness 0, an exponential one 2: beyond that a few rows would rule the scale.
-HEAVY_TAIL_SKEWNESS = 2.0
-
-
-@dataclass(frozen=True)
-class DenseFeature:
-    """One number about a user; `mean` and `scale` are those of the value after `signed_log` where `logarithm`."""
-
-    name: str
-    mean: float
-    scale: float
-    logarithm: bool
+# Of 64 bits: products spread neighbouring codes evenly (Knuth, The Art of Computer Programming 3, 6.4).
+_GOLDEN_RATIO = np.uint64(11400714819323198485)
 
 
 @dataclass(frozen=True)
@@ -49,9 +41,10 @@ class FeatureSpec:
     """Order and meaning of the network's inputs and labels.
 
     Vocabularies hold codes of silver.codes, most frequent first. An index is 0 for none or padding, 1 for a code
-    outside the vocabulary, i + 2 for vocabulary[i]. Labels are of the days from window_days[0] after the as-of instant
-    on, for window_days[1]. `heads` are those that the network has, with the codes each tells apart; who bought in
-    `churn_active_days` before the instant can leave.
+    outside the vocabulary, i + 2 for vocabulary[i]; items outside share `item_buckets` further indices, where there are
+    any. `channels` (channels.py) are read of each event too, with a vocabulary each. Labels are of the days from
+    window_days[0] after the as-of instant on, for window_days[1]. `heads` are those that the network has, with the
+    codes each tells apart; who bought in `churn_active_days` before the instant can leave.
     """
 
     dense: tuple[DenseFeature, ...]
@@ -61,11 +54,18 @@ class FeatureSpec:
     category_vocabulary: tuple[int, ...]
     window_days: tuple[float, float]
     churn_active_days: int
+    item_buckets: int = 0
+    channels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def dense_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.dense)
+
+    @property
+    def item_indices(self) -> int:
+        """How many there are."""
+        return FIRST_KNOWN_INDEX + len(self.item_vocabulary) + self.item_buckets
 
     @property
     def category_column(self) -> str:
@@ -80,8 +80,9 @@ class FeatureSpec:
         """Raises UsageError when the text is no spec or one of another format version."""
         fields = _fields_of(text)
         try:
-            fields["dense"] = [DenseFeature(**feature) for feature in fields["dense"]]
-            fields["heads"] = {name: tuple(classes) for name, classes in fields["heads"].items()}
+            fields["dense"] = [_dense_feature(feature) for feature in fields["dense"]]
+            for name in ("channels", "heads"):
+                fields[name] = {key: tuple(codes) for key, codes in fields[name].items()}
             values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as reason:
@@ -97,6 +98,9 @@ def fit_spec(
     item_vocabulary_size: int,
     window_days: tuple[float, float],
     churn_active_days: int,
+    quantiles: bool = False,
+    item_buckets: int = 0,
+    channels: Sequence[str] = (),
     minimum_count: int = 2,
 ) -> FeatureSpec:
     """The spec of gold.training_examples rows, without heads; only rows of the train split may be given.
@@ -108,27 +112,36 @@ def fit_spec(
     if category_level not in CATEGORY_LEVELS:
         raise UsageError("no such category level", expected=str(CATEGORY_LEVELS), received=str(category_level))
     category_column = f"sequence_category_{category_level}"
-    _require_columns(train, [*dense_names, "sequence_item", category_column])
+    of_channels = [column for name in channels for column in (CHANNELS[name].column, "as_of_date")]
+    _require_columns(train, [*dense_names, "sequence_item", category_column, *of_channels])
     _require_train_rows(train)
     return FeatureSpec(
-        dense=tuple(_dense_features(train, dense_names)),
+        dense=tuple(dense_features(train, dense_names, quantiles=quantiles)),
         sequence_length=sequence_length,
         category_level=category_level,
         item_vocabulary=frequent(train["sequence_item"], minimum_count)[:item_vocabulary_size],
         category_vocabulary=frequent(train[category_column], minimum_count),
         window_days=window_days,
         churn_active_days=churn_active_days,
+        item_buckets=item_buckets,
+        channels={name: _channel_vocabulary(train, CHANNELS[name], minimum_count) for name in sorted(channels)},
     )
 
 
-def vocabulary_index(codes: np.ndarray, vocabulary: Sequence[int]) -> np.ndarray:
-    """int32 indices of `codes` >= 0, of any shape: 0 for code 0, 1 for a code not in the vocabulary, else place + 2.
+def vocabulary_index(codes: np.ndarray, vocabulary: Sequence[int], buckets: int = 0) -> np.ndarray:
+    """int32 indices of `codes` >= 0, of any shape: 0 for code 0, place + 2 for one in the vocabulary.
+
+    Another code is 1 or, where there are buckets, one of as many indices above all others, by a hash.
 
     >>> vocabulary_index(np.array([7, 0, 5, 9]), (5, 7)).tolist()
     [3, 0, 2, 1]
     """
     index_of = _index_of(tuple(vocabulary))
-    return index_of[np.minimum(codes, len(index_of) - 1)]
+    index = index_of[np.minimum(codes, len(index_of) - 1)]
+    if not buckets:
+        return index
+    bucket = (codes.astype(np.uint64) * _GOLDEN_RATIO >> np.uint64(32)) % np.uint64(buckets)
+    return np.where(index == UNKNOWN_INDEX, FIRST_KNOWN_INDEX + len(vocabulary) + bucket.astype(np.int32), index)
 
 
 def places_of(codes: np.ndarray, classes: Sequence[int]) -> np.ndarray:
@@ -154,39 +167,24 @@ def _index_of(vocabulary: tuple[int, ...]) -> np.ndarray:
     return index
 
 
-def signed_log(values: np.ndarray) -> np.ndarray:
-    """sign(x) * ln(1 + |x|): 0 stays 0, the sign stays, NaN stays."""
-    return np.sign(values) * np.log1p(np.abs(values))
-
-
-def dense_values(column: pa.ChunkedArray) -> np.ndarray:
-    """float64 [rows], NaN for null."""
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False) if len(column) else np.empty(0)
-
-
-def skewness(values: np.ndarray) -> float:
-    """Fisher-Pearson coefficient m3 / m2**1.5; 0 for a symmetric sample, 2 for an exponential one."""
-    centred = values - values.mean()
-    return float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)
-
-
-def _dense_features(train: pa.Table, names: Iterable[str]) -> Iterable[DenseFeature]:
-    for name in names:
-        values = dense_values(train[name])
-        values = values[np.isfinite(values)]
-        if not values.size or np.ptp(values) == 0:
-            continue
-        logarithm = skewness(values) > HEAVY_TAIL_SKEWNESS
-        values = signed_log(values) if logarithm else values
-        yield DenseFeature(name, mean=float(values.mean()), scale=float(values.std()), logarithm=logarithm)
-
-
 def frequent(lists: pa.ChunkedArray, minimum_count: int) -> tuple[int, ...]:
     """Codes other than 0, most frequent first, the smaller code first among equals."""
-    codes, counts = np.unique(pc.list_flatten(lists).to_numpy(), return_counts=True)
+    return _frequent(pc.list_flatten(lists).to_numpy(), minimum_count)
+
+
+def _frequent(listed: np.ndarray, minimum_count: int) -> tuple[int, ...]:
+    codes, counts = np.unique(listed, return_counts=True)
     kept = (codes != 0) & (counts >= minimum_count)
     codes, counts = codes[kept], counts[kept]
     return tuple(int(code) for code in codes[np.lexsort((codes, -counts))])
+
+
+def _channel_vocabulary(train: pa.Table, channel: Channel, minimum_count: int) -> tuple[int, ...]:
+    lists = train[channel.column]
+    dates = train["as_of_date"].cast(pa.int32()).to_numpy()
+    of_events = np.repeat(dates, pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
+    codes = channel.codes(pc.list_flatten(lists).to_numpy(), of_events)
+    return _frequent(codes, minimum_count)
 
 
 def _require_columns(table: pa.Table, names: Sequence[str]) -> None:
@@ -208,6 +206,10 @@ def _require_train_rows(train: pa.Table) -> None:
             expected="at least one row, all of split train",
             received=f"{train.num_rows} rows of split {', '.join(sorted(map(str, splits))) or 'none'}",
         )
+
+
+def _dense_feature(fields: Mapping[str, Any]) -> DenseFeature:
+    return DenseFeature(**{**fields, "knots": tuple(fields["knots"]), "levels": tuple(fields["levels"])})
 
 
 def _fields_of(text: str) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from userprofile.channels import CHANNELS
 from userprofile.errors import ConflictError, DataGateError
-from userprofile.feed.examples import FEATURE_KEYS, ExampleForm, to_batch
+from userprofile.feed.examples import ExampleForm, feature_keys, to_batch
 from userprofile.feed.plan import RowGroup, plan_pass
 from userprofile.feed.read import batches, read_ahead
-from userprofile.spec import DenseFeature, FeatureSpec
+from userprofile.numbers import DenseFeature
+from userprofile.spec import FeatureSpec
 
 SPEC = FeatureSpec(
     dense=(DenseFeature("spend", 0.0, 1.0, True), DenseFeature("recency", 0.0, 1.0, False)),
@@ -92,6 +97,40 @@ def test_arrays_equal_a_naive_loop(seed):
         np.testing.assert_array_equal(batch[key], np.asarray(expected, batch[key].dtype).reshape(shape), err_msg=key)
 
 
+def test_channels_equal_a_naive_loop_over_events():
+    chance = random.Random(8)
+    table = examples(40)
+    lengths = [len(row) for row in table["sequence_action"].to_pylist()]
+    days = [date(2026, 3, 1) + timedelta(chance.randint(0, 30)) for _ in lengths]
+    gaps = [[round(chance.expovariate(0.2), 3) for _ in range(n)] for n in lengths]
+    brands = [[chance.randint(0, 6) for _ in range(n)] for n in lengths]
+    table = table.append_column("as_of_date", pa.array(days, pa.date32()))
+    table = table.append_column("sequence_gap_days", pa.array(gaps, pa.list_(pa.float32())))
+    table = table.append_column("sequence_brand", pa.array(brands, pa.list_(pa.int32())))
+    ages = [[age - 0.3 for age in row] for row in table["sequence_age_days"].to_pylist()]
+    place = table.column_names.index("sequence_age_days")
+    table = table.set_column(place, "sequence_age_days", pa.array(ages, pa.list_(pa.float32())))
+    channels = {"brand": (2, 5), "gap": (3, 11, 12), "hour": (8,), "weekday": (1, 7, 3)}
+    batch = to_batch(table, replace(SPEC, channels=channels))
+
+    def index(code, vocabulary):
+        return 0 if code == 0 else vocabulary.index(code) + 2 if code in vocabulary else 1
+
+    def of_event(day, age, gap, brand):
+        time = datetime.combine(day, datetime.min.time()) - timedelta(days=age)
+        codes = {"brand": brand, "hour": 1 + time.hour, "weekday": time.isoweekday()}
+        codes["gap"] = 1 + int(math.log2(1 + gap * 24 * 60))
+        return [index(codes[name], channels[name]) for name in channels]
+
+    for row, (day, *events) in enumerate(zip(days, ages, gaps, brands, strict=True)):
+        kept = [of_event(day, *event) for event in zip(*events, strict=True)][-SPEC.sequence_length :]
+        padded = kept + [[0] * len(channels)] * (SPEC.sequence_length - len(kept))
+        for number, name in enumerate(channels):
+            assert batch[f"sequence_{name}"][row].tolist() == [event[number] for event in padded], name
+    assert set(batch) == {*feature_keys(replace(SPEC, channels=channels)), "weight"}
+    assert set(CHANNELS) > set(channels)
+
+
 def test_shapes_and_types_hold_for_no_rows_and_for_no_events():
     for table in (examples(0), examples(5, longest=0)):
         batch = FORM.batch(table)
@@ -119,7 +158,7 @@ def test_a_null_list_is_an_empty_one_and_long_offsets_are_read_too():
 
 def test_scoring_needs_no_labels_and_a_missing_column_is_named():
     table = examples(4)
-    assert set(to_batch(table.drop_columns(["label_spend"]), SPEC)) == {*FEATURE_KEYS, "weight"}
+    assert set(to_batch(table.drop_columns(["label_spend"]), SPEC)) == {*feature_keys(SPEC), "weight"}
     for missing in ("sequence_item", "label_spend"):
         with pytest.raises(DataGateError, match=f"expected: {missing}"):
             FORM.batch(table.drop_columns([missing]))

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from userprofile.feed.examples import FEATURE_KEYS, to_batch
+from userprofile.feed.examples import feature_keys, to_batch
 from userprofile.heads.every import HEADS, heads_of, with_heads
 from userprofile.model.profile_model import build_model
 from userprofile.spec import FeatureSpec, fit_spec
 
 NETWORK: dict[str, Any] = {
     "encoder": "gru", "layers": 1, "heads": 1, "item_width": 4, "category_width": 3, "action_width": 2,
-    "sequence_width": 6, "dense_width": 5, "embedding_width": 8, "dropout": 0.0, "fusion": "concat",
+    "channel_width": 2, "sequence_width": 6, "dense_width": 5, "embedding_width": 8, "dropout": 0.0, "fusion": "concat",
     "task_weights": "fixed",
 }  # fmt: skip
 DENSE = ("days_since_purchase", "activity")
@@ -103,7 +103,7 @@ def network(spec: FeatureSpec) -> keras.Model:
 def outputs(network: keras.Model, spec: FeatureSpec, validation: pa.Table) -> dict[str, np.ndarray]:
     """Of the validation rows."""
     batch = to_batch(validation, spec)
-    return {name: np.asarray(value) for name, value in network({key: batch[key] for key in FEATURE_KEYS}).items()}
+    return {name: np.asarray(value) for name, value in network({key: batch[key] for key in feature_keys(spec)}).items()}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from userprofile.errors import DataGateError
-from userprofile.feed.examples import FEATURE_KEYS, to_batch
+from userprofile.feed.examples import feature_keys, to_batch
 from userprofile.heads.every import HEADS, heads_of, label_schema, with_heads
 from userprofile.heads.head import LadderSettings
 from userprofile.schemas.gold import Labels
@@ -76,7 +76,7 @@ def test_the_schema_of_labels_reads_the_columns_as_they_are(spec, train) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_finite_everywhere_and_falls_by_its_gradient(name: str, spec, network, validation) -> None:
     head = HEADS[name]
-    inputs = {key: tf.constant(to_batch(validation, spec)[key]) for key in FEATURE_KEYS}
+    inputs = {key: tf.constant(to_batch(validation, spec)[key]) for key in feature_keys(spec)}
     labels = {key: tf.constant(values) for key, values in head.arrays(validation, spec).items()}
     model = keras.models.clone_model(network)
     model.set_weights(network.get_weights())

@@ -20,8 +20,9 @@ from userprofile.heads.serving import HeadServing, Serving
 from userprofile.inference import score
 from userprofile.inference.score import Scorer, cached_scorer
 from userprofile.model.profile_model import build_model
+from userprofile.numbers import DenseFeature
 from userprofile.schemas.scores import SCORES
-from userprofile.spec import DenseFeature, FeatureSpec
+from userprofile.spec import FeatureSpec
 
 CATEGORIES, ITEMS, ACTIONS = tuple(range(100, 112)), (5, 6), (0, 4)
 SPEC = FeatureSpec(
@@ -56,7 +57,15 @@ WORDS = {
     "item": {code: f"item {code}" for code in ITEMS},
 }
 ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5, "fusion": "gated", "task_weights": "uncertainty"}
-WIDTHS = ("item_width", "category_width", "action_width", "sequence_width", "dense_width", "embedding_width")
+WIDTHS = (
+    "item_width",
+    "category_width",
+    "action_width",
+    "channel_width",
+    "sequence_width",
+    "dense_width",
+    "embedding_width",
+)
 HEAD_COLUMNS = [name for name in SCORES.names if name not in ("user_id", "as_of_date")]
 
 

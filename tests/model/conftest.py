@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from userprofile.spec import DenseFeature, FeatureSpec
+from userprofile.numbers import DenseFeature
+from userprofile.spec import FeatureSpec
 
 Batch = dict[str, np.ndarray]
 
@@ -17,6 +18,7 @@ SETTINGS: dict[str, Any] = {
     "item_width": 4,
     "category_width": 3,
     "action_width": 2,
+    "channel_width": 2,
     "sequence_width": 8,
     "dense_width": 8,
     "embedding_width": 8,

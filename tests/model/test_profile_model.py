@@ -54,6 +54,21 @@ def test_a_spec_without_dense_features_and_with_one_head_has_a_model(
     assert np.isfinite(made["embedding"]).all()
 
 
+def test_channels_and_quantiles_are_read(spec: FeatureSpec, settings: dict[str, Any], make_batch: MakeBatch) -> None:
+    dense = tuple(replace(feature, knots=(0.0, 4.0, 9.0), levels=(0.1, 0.5, 1.0)) for feature in spec.dense)
+    spec = replace(spec, dense=dense, channels={"brand": (4, 9), "hour": (1, 2, 3)}, item_buckets=5)
+    wide = with_random_heads(build_model(spec, heads_of(spec), settings=settings))
+    batch = make_batch(20)
+    present = batch["sequence_action"] > 0
+    batch |= {"sequence_brand": 3 * present, "sequence_hour": 2 * present}
+    batch["sequence_item"] = np.where(present, spec.item_indices - 1, 0)
+    said = outputs(wide, batch)["embedding"]
+    for name in ("sequence_brand", "sequence_hour", "sequence_item"):
+        other = outputs(wide, {**batch, name: 1 * present})["embedding"]
+        assert np.abs(said - other).max() > 1e-3
+    assert [table.input_dim for table in wide.get_layer("event").tables] == [10, 4, 12, 4, 5]
+
+
 def test_absent_numbers_give_finite_outputs(model: keras.Model, make_batch: MakeBatch) -> None:
     batch = make_batch(4)
     batch["dense"][:] = np.nan

@@ -28,6 +28,7 @@ NETWORK: dict[str, Any] = {
     "item_width": 4,
     "category_width": 3,
     "action_width": 2,
+    "channel_width": 2,
     "sequence_width": 6,
     "dense_width": 5,
     "embedding_width": 8,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from userprofile.feed.examples import FEATURE_KEYS
+from userprofile.feed.examples import feature_keys
 from userprofile.training.evaluate import packed, predict, unpacked
 from userprofile.training.tasks import Profile, task_of
 
@@ -17,7 +17,7 @@ def everything(outputs: dict[str, np.ndarray], batch: dict[str, np.ndarray]) -> 
 
 
 def predicted(model: Any, request: Any, split: str) -> dict[str, np.ndarray]:
-    return predict(model, request, split, task_of(request).form(), inputs=FEATURE_KEYS, kept=everything)
+    return predict(model, request, split, task_of(request).form(), inputs=feature_keys(request.spec), kept=everything)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 # Small trees, slow steps and random parts of rows and columns: a few thousand users and hundreds of features.
 # Given, not tuned: no label chose them.

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from userprofile.baselines.bg_nbd import BetaGeometric
 from userprofile.baselines.gamma_gamma import GammaGamma
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 _HISTORY = ("btyd_frequency", "btyd_recency_days", "btyd_age_days")
 _VALUE = "btyd_monetary_value"

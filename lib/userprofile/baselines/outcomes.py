@@ -17,7 +17,7 @@ from userprofile.baselines.regression import RfmLogistic, RfmPoisson
 from userprofile.baselines.rung import Fit
 from userprofile.baselines.spend import MeanSpend
 from userprofile.errors import DataGateError
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 BUYS, PURCHASE_DAYS, SPEND = "label_purchase", "label_purchase_days", "label_spend"
 BG_NBD_COLUMNS = ("bg_nbd_purchase_days", "bg_nbd_purchase_probability", "bg_nbd_alive", "bg_nbd_spend")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 # Days since the last purchase: a bucket ends before its edge, the last one is "never bought".
 RECENCY_EDGES = (3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0)

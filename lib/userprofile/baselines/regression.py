@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import expit
 
-from userprofile.spec import dense_values, signed_log
+from userprofile.numbers import dense_values, signed_log
 
 RFM = ("rfm_recency_days", "rfm_frequency", "rfm_monetary")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 
 @dataclass(frozen=True)

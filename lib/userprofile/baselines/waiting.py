@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from userprofile.baselines.purchase import PRIOR_ROWS, RECENCY_BUCKETS, recency_bucket
-from userprofile.spec import dense_values
+from userprofile.numbers import dense_values
 
 LABEL = "label_days_to_purchase"
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
+from userprofile.channels import CHANNELS
 from userprofile.config.values import Count, Duration, Positive, Section
 from userprofile.heads.every import HEADS
 
@@ -42,6 +43,7 @@ class Network(Encoder):
     item_width: Count
     category_width: Count
     action_width: Count
+    channel_width: Count
     sequence_width: OfHeads
     dense_width: Count
     embedding_width: Count
@@ -76,6 +78,12 @@ class Learning(Section):
         return self.network.model_dump()
 
 
+def _channels(names: list[str]) -> list[str]:
+    if not set(names) <= CHANNELS.keys():
+        raise ValueError(f"names of {', '.join(CHANNELS)}")
+    return names
+
+
 class TrainModel(Learning):
     """The distributed training of the profile model, and the ranks of any training."""
 
@@ -89,6 +97,9 @@ class TrainModel(Learning):
     half_precision: bool
     skipped_steps: Annotated[int, Field(ge=0)]
     label_categories: Count
+    item_buckets: Annotated[int, Field(ge=0)]
+    channels: Annotated[list[str], AfterValidator(_channels)]
+    numbers: Literal["logarithm", "quantile"]
     checkpoint_steps: Count
     restarts: Annotated[int, Field(ge=0)]
     beat: Duration

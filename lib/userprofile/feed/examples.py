@@ -9,12 +9,14 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from userprofile.channels import CHANNELS, channel_key
 from userprofile.feed.lists import last_events, list_array, padded_events
 from userprofile.feed.read import Batch, require_columns
-from userprofile.spec import FeatureSpec, dense_values, vocabulary_index
+from userprofile.numbers import dense_values
+from userprofile.spec import FeatureSpec, vocabulary_index
 
 SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
-FEATURE_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
+_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
 
 
 @dataclass(frozen=True)
@@ -26,51 +28,91 @@ class ExampleForm:
     labels: Callable[[pa.Table], Batch]
 
     def schema(self) -> pa.Schema:
-        of_lists = {"sequence_age_days": pa.float32()}
-        lists = {name: pa.list_(of_lists.get(name, pa.int32())) for name in (*SEQUENCES, self.spec.category_column)}
-        features = {**dict.fromkeys(self.spec.dense_names, pa.float64()), **lists}
-        return pa.schema([*pa.schema(features), *self.label_schema])
+        kinds = {name: pa.float32() if name.endswith("_days") else pa.int32() for name in _lists(self.spec)}
+        lists = {name: pa.list_(kind) for name, kind in kinds.items()}
+        dense = dict.fromkeys(self.spec.dense_names, pa.float64())
+        dates = dict.fromkeys(_dates(self.spec), pa.date32())
+        return pa.schema([*pa.schema({**dense, **lists, **dates}), *self.label_schema])
 
     def batch(self, table: pa.Table) -> Batch:
         require_columns(table.column_names, self.label_schema.names)
         return {**to_batch(table, self.spec), **self.labels(table)}
 
 
+def feature_keys(spec: FeatureSpec) -> list[str]:
+    """Those of a batch that the network reads."""
+    return [*_KEYS, *map(channel_key, spec.channels)]
+
+
 def feature_columns(spec: FeatureSpec) -> list[str]:
     """The columns of gold.training_examples, or of features joined with sequences, that `spec` reads."""
-    return [*spec.dense_names, "sequence_action", "sequence_item", spec.category_column, "sequence_age_days"]
+    return [*spec.dense_names, *_lists(spec), *_dates(spec)]
+
+
+def _lists(spec: FeatureSpec) -> list[str]:
+    """Columns of events, each once."""
+    return list(dict.fromkeys([*SEQUENCES, spec.category_column, *(CHANNELS[name].column for name in spec.channels)]))
 
 
 def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
     """The features of the rows of `table` as arrays, in their order.
 
     dense float32 [rows, D], raw, NaN for null; sequence_action (code + 1), sequence_item and sequence_category
-    (vocabulary indices) int32 and sequence_age_days float32, all [rows, T]: the last T events, oldest first, padded
-    with 0 at the end; weight float32 [rows], all 1. A null list is an empty one. Raises DataGateError for a missing
-    column.
+    (vocabulary indices), as those of all channels, int32 and sequence_age_days float32, all [rows, T]: the last T
+    events, oldest first, padded with 0 at the end; weight float32 [rows], all 1. A null list is an empty one. Raises
+    DataGateError for a missing column.
     """
     require_columns(table.column_names, feature_columns(spec))
     return {**_features(table, spec), "weight": np.ones(table.num_rows, np.float32)}
 
 
 def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
-    lists = {name: list_array(table[name]) for name in (*SEQUENCES, spec.category_column)}
-    of_actions = lists["sequence_action"]
-    present, places = last_events(of_actions, spec.sequence_length)
-
-    def events(column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        if of_actions.null_count or lists[column].null_count or not lists[column].offsets.equals(of_actions.offsets):
-            return padded_events(lists[column], *last_events(lists[column], spec.sequence_length), dtype, meaning)
-        return padded_events(lists[column], present, places, dtype, meaning)
-
+    events = _Events(table, spec)
     dense = np.empty((table.num_rows, len(spec.dense_names)), np.float32)
     for place, name in enumerate(spec.dense_names):
         dense[:, place] = dense_values(table[name])
-    category = partial(vocabulary_index, vocabulary=spec.category_vocabulary)
+    item = partial(vocabulary_index, vocabulary=spec.item_vocabulary, buckets=spec.item_buckets)
     return {
         "dense": dense,
-        "sequence_action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
-        "sequence_item": events("sequence_item", np.int32, partial(vocabulary_index, vocabulary=spec.item_vocabulary)),
-        "sequence_category": events(spec.category_column, np.int32, category),
-        "sequence_age_days": events("sequence_age_days", np.float32, lambda days: days),
+        "sequence_action": events.padded("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
+        "sequence_item": events.padded("sequence_item", np.int32, item),
+        "sequence_category": events.padded(
+            spec.category_column, np.int32, partial(vocabulary_index, vocabulary=spec.category_vocabulary)
+        ),
+        "sequence_age_days": events.padded("sequence_age_days", np.float32, lambda days: days),
+        **{channel_key(name): events.channel(name, codes) for name, codes in spec.channels.items()},
     }
+
+
+def _dates(spec: FeatureSpec) -> list[str]:
+    return ["as_of_date"] if spec.channels else []
+
+
+class _Events:
+    """The last events of rows, as the lists of all columns have them."""
+
+    def __init__(self, table: pa.Table, spec: FeatureSpec) -> None:
+        self.lists = {name: list_array(table[name]) for name in _lists(spec)}
+        self.length = spec.sequence_length
+        self.of_actions = last_events(self.lists["sequence_action"], self.length)
+        self.dates = [table[name].cast(pa.int32()).to_numpy() for name in _dates(spec)]
+
+    def padded(self, column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """[rows, T] of the meaning of its values."""
+        return padded_events(self.lists[column], *self._places(column), dtype, meaning)
+
+    def channel(self, name: str, vocabulary: tuple[int, ...]) -> np.ndarray:
+        """int32 [rows, T] indices."""
+        channel = CHANNELS[name]
+        present, _ = self._places(channel.column)
+        dates = np.broadcast_to(self.dates[0][:, None], present.shape)[present]
+        return self.padded(
+            channel.column, np.int32, lambda values: vocabulary_index(channel.codes(values, dates), vocabulary)
+        )
+
+    def _places(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """Those of actions, but where the lists of a column are others."""
+        lists, actions = self.lists[column], self.lists["sequence_action"]
+        if actions.null_count or lists.null_count or not lists.offsets.equals(actions.offsets):
+            return last_events(lists, self.length)
+        return self.of_actions

@@ -19,7 +19,8 @@ from userprofile.baselines.rung import Fit
 from userprofile.calibration.platt import PlattScaling
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words
 from userprofile.model.metrics import Metrics, binary_metrics
-from userprofile.spec import FeatureSpec, dense_values
+from userprofile.numbers import dense_values
+from userprofile.spec import FeatureSpec
 
 
 class _Binary(Head):

@@ -56,7 +56,12 @@ class _Items(Head):
         (name,) = self.output_names()
         classes = spec.heads[self.name]
         counts = counts_of_classes(
-            user, "sequence_item", classes, vocabulary=spec.item_vocabulary, name=f"{self.name}_counts"
+            user,
+            "sequence_item",
+            classes,
+            vocabulary=spec.item_vocabulary,
+            buckets=spec.item_buckets,
+            name=f"{self.name}_counts",
         )
         return {name: HabitHead(len(classes), name=name)(user.embedding, counts)}
 

@@ -16,7 +16,8 @@ from userprofile.baselines.waiting import WaitingByRecency, WaitingCurve
 from userprofile.calibration.platt import PlattScaling
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of
 from userprofile.model.metrics import Metrics, concordance
-from userprofile.spec import FeatureSpec, dense_values
+from userprofile.numbers import dense_values
+from userprofile.spec import FeatureSpec
 
 # Of one length, that the label window is cut into.
 INTERVALS = 10

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from userprofile.baselines.rung import Rung
 from userprofile.errors import UsageError
-from userprofile.feed.examples import FEATURE_KEYS, to_batch
+from userprofile.feed.examples import feature_keys, to_batch
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import Head, Words
 from userprofile.heads.serving import NETWORK, HeadServing, Serving
@@ -58,7 +58,7 @@ class Scorer:
     def outputs(self, table: pa.Table) -> dict[str, np.ndarray]:
         """What the network says of such rows."""
         batch = to_batch(table, self.spec)
-        said = self.forward({key: batch[key] for key in FEATURE_KEYS})
+        said = self.forward({key: batch[key] for key in feature_keys(self.spec)})
         return {name: value.numpy() for name, value in said.items()}
 
     def _scores(self, table: pa.Table) -> pa.Table:

@@ -1,11 +1,13 @@
-"""Events and numbers as vectors: B users, T events, D dense features."""
+"""Events and numbers as vectors: B users, T events, D dense features, K knots."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 # Half-lives of the decays a user's events are seen through: a week, a month, a season.
@@ -13,6 +15,9 @@ HALF_LIVES_DAYS = (7.0, 30.0, 90.0)
 
 # A standardised value beyond this comes from a unit mix-up or a lone outlier; it must not rule the user's embedding.
 LARGEST_STANDARDISED = 8.0
+
+# The share of a normal distribution within them.
+_THREE_DEVIATIONS = math.erf(3 / math.sqrt(2))
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
@@ -31,9 +36,9 @@ class AgeEncoding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="userprofile")
 class EventEmbedding(keras.layers.Layer):
-    """One vector an event: item, category and action embeddings beside its age; all zero where padded.
+    """One vector an event: embeddings of its item, category, action and channels beside its age; zero where padded.
 
-    `rows` and `widths` are the (item, category, action) numbers of indices and of numbers per embedding.
+    `rows` and `widths` are, in the order in which they are given, the numbers of indices and of numbers per embedding.
     """
 
     def __init__(self, rows: Sequence[int], widths: Sequence[int], **kwargs: Any) -> None:
@@ -48,13 +53,10 @@ class EventEmbedding(keras.layers.Layer):
 
     def call(
         self,
-        item: KerasTensor,  # [B, T]
-        category: KerasTensor,  # [B, T]
-        action: KerasTensor,  # [B, T]
+        indices: Sequence[KerasTensor],  # [B, T] each
         age_days: KerasTensor,  # [B, T]
         present: KerasTensor,  # [B, T] bool
     ) -> KerasTensor:
-        indices = (item, category, action)
         vectors = [table(index) for table, index in zip(self.tables, indices, strict=True)]  # each [B, T, width]
         event = ops.concatenate([*vectors, self.age(age_days)], axis=-1)  # [B, T, F]
         return ops.where(present[..., None], event, 0.0)
@@ -90,3 +92,35 @@ class DenseNormalisation(keras.layers.Layer):
             "scales": self.scales,
             "logarithms": self.logarithms,
         }
+
+
+@keras.saving.register_keras_serializable(package="userprofile")
+class QuantileNormalisation(keras.layers.Layer):
+    """Raw dense values to those of a normal distribution at the same place in theirs, with their mask beside them.
+
+    A value's place is found between its feature's knots, and cut to those of +-3. Whatever is not finite becomes 0,
+    mask 0; the median becomes (0, 1).
+    """
+
+    def __init__(self, knots: Sequence[Sequence[float]], levels: Sequence[Sequence[float]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.knots, self.levels = [list(of_feature) for of_feature in knots], [list(one) for one in levels]
+
+    def call(self, dense: KerasTensor) -> KerasTensor:  # [B, D], NaN is null
+        longest = max(map(len, self.knots), default=2)
+        # Steps that make all features' as many add nothing.
+        knots, levels = (
+            np.array([one + [one[-1]] * (longest - len(one)) for one in table], np.float32).reshape(-1, longest)
+            for table in (self.knots, self.levels)
+        )
+        widths = np.diff(knots)
+        widths[widths == 0] = 1
+        present = ops.isfinite(dense)
+        known = ops.where(present, dense, 0.0)[..., None]  # [B, D, 1]
+        passed = ops.clip((known - knots[:, :-1]) / widths, 0.0, 1.0)  # [B, D, K - 1]
+        level = levels[:, 0] + ops.sum(passed * np.diff(levels), axis=-1)
+        scaled = ops.erfinv(ops.clip(2 * level - 1, -_THREE_DEVIATIONS, _THREE_DEVIATIONS)) * math.sqrt(2)
+        return ops.concatenate([ops.where(present, scaled, 0.0), ops.cast(present, "float32")], axis=-1)  # [B, 2 D]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "knots": self.knots, "levels": self.levels}

@@ -133,14 +133,14 @@ class IndexCounts(keras.layers.Layer):
 
 
 def counts_of_classes(
-    user: UserState, channel: str, classes: Sequence[int], *, vocabulary: Sequence[int], name: str
+    user: UserState, channel: str, classes: Sequence[int], *, vocabulary: Sequence[int], name: str, buckets: int = 0
 ) -> KerasTensor:
     """[B, C] how many of a user's events have each class, a code, in the input `channel` of vocabulary indices.
 
-    A class that is not in the vocabulary shares the unknown index, and its counts, with others.
+    A class that is not in the vocabulary shares its index, and its counts, with others.
     """
-    counted = vocabulary_index(np.array(classes, np.int64), vocabulary)
-    layer = IndexCounts(counted.tolist(), FIRST_KNOWN_INDEX + len(vocabulary), name=name)
+    counted = vocabulary_index(np.array(classes, np.int64), vocabulary, buckets)
+    layer = IndexCounts(counted.tolist(), FIRST_KNOWN_INDEX + len(vocabulary) + buckets, name=name)
     return layer(user.inputs[channel], user.present)
 
 

@@ -67,7 +67,7 @@ def build_pretraining_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -
 
 
 def item_vectors(model: keras.Model) -> KerasTensor:
-    """[known items, item_width] of the body's event embedding."""
+    """[known items and buckets, item_width] of the body's event embedding."""
     return ops.convert_to_tensor(model.get_layer(BODY).get_layer("event").tables[0].embeddings)[FIRST_KNOWN_INDEX:]
 
 

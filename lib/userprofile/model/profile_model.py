@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import keras
 from keras import KerasTensor, ops
 
+from userprofile.channels import channel_key
 from userprofile.columns import ACTIONS
-from userprofile.model.embeddings import DenseNormalisation, EventEmbedding
+from userprofile.model.embeddings import DenseNormalisation, EventEmbedding, QuantileNormalisation
 from userprofile.model.encoders import DenseTower, MaskedMean, sequence_encoder
 from userprofile.model.fusion import FUSIONS
 from userprofile.model.heads import TaskWeights, UserState
@@ -30,10 +31,11 @@ class HeadOutputs(Protocol):
 def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Mapping[str, Any]) -> keras.Model:
     """The network of `spec`, saved and loaded as a `.keras` file with safe mode on.
 
-    Settings: encoder, layers, heads, fusion, item_width, category_width, action_width, sequence_width, dense_width,
-    embedding_width, dropout, task_weights.
+    Settings: encoder, layers, heads, fusion, item_width, category_width, action_width, channel_width, sequence_width,
+    dense_width, embedding_width, dropout, task_weights.
     In, by name: dense float32 [B, D] with NaN for null; sequence_action (code + 1, 0 padding), sequence_item,
-    sequence_category int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], and what `heads` say.
+    sequence_category and sequence_<channel> int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], and
+    what `heads` say.
     """
     inputs = model_inputs(spec)
     embedding, _ = body_of(spec, settings, inputs)
@@ -70,13 +72,9 @@ def _of_events(
     spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor], present: KerasTensor
 ) -> tuple[KerasTensor, KerasTensor]:
     """Events [B, T, F], and the states after them [B, T, W]."""
-    events = _event_embedding(spec, settings)(
-        inputs["sequence_item"],
-        inputs["sequence_category"],
-        inputs["sequence_action"],
-        inputs["sequence_age_days"],
-        present,
-    )  # [B, T, F]
+    names = ("item", "category", "action", *spec.channels)
+    indices = [inputs[channel_key(name)] for name in names]
+    events = _event_embedding(spec, settings)(indices, inputs["sequence_age_days"], present)  # [B, T, F]
     history = sequence_encoder(
         settings["encoder"],
         longest=spec.sequence_length,
@@ -103,19 +101,28 @@ def model_inputs(spec: FeatureSpec) -> dict[str, KerasTensor]:
         "sequence_item": keras.Input((length,), name="sequence_item", dtype="int32"),
         "sequence_category": keras.Input((length,), name="sequence_category", dtype="int32"),
         "sequence_age_days": keras.Input((length,), name="sequence_age_days", dtype="float32"),
+        **{key: keras.Input((length,), name=key, dtype="int32") for key in map(channel_key, spec.channels)},
     }
 
 
 def _event_embedding(spec: FeatureSpec, settings: Mapping[str, Any]) -> EventEmbedding:
-    known = (len(spec.item_vocabulary), len(spec.category_vocabulary))
+    widths = [settings[f"{name}_width"] for name in ("item", "category", "action")]
     return EventEmbedding(
-        rows=[*(FIRST_KNOWN_INDEX + count for count in known), 1 + len(ACTIONS)],
-        widths=[settings["item_width"], settings["category_width"], settings["action_width"]],
+        rows=[
+            spec.item_indices,
+            FIRST_KNOWN_INDEX + len(spec.category_vocabulary),
+            1 + len(ACTIONS),
+            *(FIRST_KNOWN_INDEX + len(codes) for codes in spec.channels.values()),
+        ],
+        widths=widths + [settings["channel_width"]] * len(spec.channels),
         name="event",
     )
 
 
-def _normalisation(spec: FeatureSpec) -> DenseNormalisation:
+def _normalisation(spec: FeatureSpec) -> keras.layers.Layer:
+    if any(feature.knots for feature in spec.dense):
+        knots, levels = ([getattr(feature, name) for feature in spec.dense] for name in ("knots", "levels"))
+        return QuantileNormalisation(knots, levels, name="dense_normalisation")
     return DenseNormalisation(
         means=[feature.mean for feature in spec.dense],
         scales=[feature.scale for feature in spec.dense],

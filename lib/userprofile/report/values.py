@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from userprofile.spec import HEAVY_TAIL_SKEWNESS, signed_log, skewness
+from userprofile.numbers import HEAVY_TAIL_SKEWNESS, signed_log, skewness
 
 BARS = 16
 WORDS = 3

@@ -10,7 +10,7 @@ import keras
 import pyarrow as pa
 import tensorflow as tf
 
-from userprofile.feed.examples import FEATURE_KEYS, ExampleForm
+from userprofile.feed.examples import ExampleForm, feature_keys
 from userprofile.feed.read import Form
 from userprofile.model.losses import class_loss, contrastive_loss
 from userprofile.model.positions import Packing
@@ -40,7 +40,7 @@ class Pretraining:
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         """Losses of events are shares of all places of a row, so that each row's adds up by itself."""
-        said = model({key: batch[key] for key in FEATURE_KEYS}, training=training)
+        said = model({key: batch[key] for key in feature_keys(self.spec)}, training=training)
         weight = batch[WEIGHT]
         contrast = contrastive_loss(said["first_view"], said["second_view"], weight, self.settings["rows_together"])
         places = float(self.spec.sequence_length)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from userprofile.feed.examples import FEATURE_KEYS, ExampleForm
+from userprofile.feed.examples import ExampleForm, feature_keys
 from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec
 from userprofile.feed.read import Form
 from userprofile.heads.every import heads_of, label_schema
@@ -98,7 +98,7 @@ class Profile:
         return build_model(self.spec, self.heads, settings=self.settings)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
-        outputs = model({key: batch[key] for key in FEATURE_KEYS}, training=training)
+        outputs = model({key: batch[key] for key in feature_keys(self.spec)}, training=training)
         losses = {head.name: tf.reduce_sum(batch[WEIGHT] * head.loss(outputs, batch)) for head in self.heads}
         return {WEIGHT: tf.reduce_sum(batch[WEIGHT]), **losses}
 
@@ -130,7 +130,7 @@ class Profile:
         def kept(outputs: Arrays, batch: Arrays) -> dict[str, np.ndarray]:
             return {name: values for head in self.heads for name, values in head.kept(outputs, batch).items()}
 
-        return predict(model, request, split, self.form(), inputs=FEATURE_KEYS, kept=kept, beat=beat)
+        return predict(model, request, split, self.form(), inputs=feature_keys(self.spec), kept=kept, beat=beat)
 
     def _labels(self, table: pa.Table) -> dict[str, np.ndarray]:
         return {name: values for head in self.heads for name, values in head.arrays(table, self.spec).items()}
