@@ -14,8 +14,10 @@ from userprofile.model.pretraining import (
     BODY,
     PARTS,
     MaskedEvents,
+    MaskedNumbers,
     build_pretraining_model,
     item_vectors,
+    numbers_error,
     set_body,
     weights_of_body,
 )
@@ -60,12 +62,30 @@ def test_views_that_are_all_alike_have_the_loss_that_the_docstring_says() -> Non
 def test_a_masked_view_hides_about_its_share_of_events_anew_each_time_and_no_padding() -> None:
     layer, item = MaskedEvents(0.3), RANDOM.integers(2, 50, (200, 20))
     item[:, 15:] = 0
-    seen = [np.asarray(layer(item, item + 1)[0]) for _ in range(2)]
+    both = [layer(item, np.where(item, item + 1, 0)) for _ in range(2)]
+    seen = [np.asarray(one[0]) for one in both]
+    np.testing.assert_array_equal(np.asarray(both[0][1]) == 1, seen[0] == 1)
     for masked in seen:
         assert (masked[:, 15:] == 0).all()
         assert set(np.unique(masked[masked != item])) == {1}
         assert (masked != item)[:, :15].mean() == pytest.approx(0.3, abs=0.03)
     assert (seen[0] != seen[1]).any()
+
+
+def test_about_half_the_numbers_are_hidden_anew_each_time() -> None:
+    layer, dense = MaskedNumbers(0.5), RANDOM.normal(size=(100, 40)).astype(np.float32)
+    (first, hidden), (second, _) = ([np.asarray(part) for part in layer(dense)] for _ in range(2))
+    np.testing.assert_array_equal(np.isnan(first), hidden == 1)
+    np.testing.assert_array_equal(first[hidden == 0], dense[hidden == 0])
+    assert hidden.mean() == pytest.approx(0.5, abs=0.05)
+    assert (np.isnan(first) != np.isnan(second)).any()
+
+
+def test_the_error_of_numbers_is_of_those_that_are_hidden_and_there() -> None:
+    said = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], np.float32)
+    standardised = np.array([[0.0, 2.0, 9.0, 1, 1, 0], [1.0, -1.0, 2.0, 1, 1, 1]], np.float32)
+    hidden = np.array([[1, 1, 1], [0, 0, 0]], np.float32)
+    np.testing.assert_allclose(np.asarray(numbers_error(said, standardised, hidden)), [(1 + 0) / 2, 0])
 
 
 def test_a_pretrained_body_says_in_a_profile_model_what_it_said(spec, settings: dict[str, Any], make_batch) -> None:

@@ -11,18 +11,22 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from userprofile.channels import gap_codes
 from userprofile.errors import UsageError
+from userprofile.model.pretraining import GAP_CODES
 from userprofile.training.checkpoint import Checkpoint, Checkpoints
 from userprofile.training.collective import alone
 from userprofile.training.launch import launch
 from userprofile.training.loop import initial_model, train
+from userprofile.training.pretraining import gaps
 from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.rows import Rows
 from userprofile.training.tasks import task_of
 from userprofile.training.trained import BODY, NETWORK
 
-WEIGHTS = {"next_item": 0.5, "next_category": 0.5, "next_action": 0.5, "contrast": 0.1}
+WEIGHTS = {"next_item": 0.5, "next_category": 0.5, "next_action": 0.5, "next_gap": 0.5, "contrast": 0.1, "numbers": 1.0}
 
 
 def quiet(line: str) -> None:
@@ -63,7 +67,16 @@ def test_next_events_and_users_are_learnt(pretraining) -> None:
     first, last = history[0]["validation"], history[-1]["validation"]
     assert set(first) == set(WEIGHTS)
     assert last["contrast"] < first["contrast"] < np.log(15) + 0.2
+    assert last["numbers"] < first["numbers"]
     assert sum(history[-1]["train"].values()) < sum(history[0]["train"].values())
+
+
+def test_the_time_to_the_next_event_is_coded_as_a_channel_of_it_would_be() -> None:
+    ages = np.sort(np.random.default_rng(4).exponential(40, (5, 7)), axis=1)[:, ::-1].astype(np.float32)
+    ages[0, 3:] = 0
+    expected = gap_codes(np.maximum(ages[:, :-1] - ages[:, 1:], 0), np.zeros(0)) - 1
+    np.testing.assert_array_equal(np.asarray(gaps(tf.constant(ages))), expected)
+    assert np.asarray(gaps(tf.constant([[5000.0, 1.0]]))).tolist() == [[GAP_CODES - 1]]
 
 
 def test_labels_are_not_read(pretraining) -> None:

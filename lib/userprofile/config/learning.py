@@ -123,7 +123,9 @@ class PretrainModel(Section):
     next_item: Weight
     next_category: Weight
     next_action: Weight
+    next_gap: Weight
     contrast: Weight
+    numbers: Weight
 
 
 class FinetuneModel(Section):

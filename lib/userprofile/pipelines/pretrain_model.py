@@ -25,11 +25,11 @@ from userprofile.pipelines.training_request import (
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoint, Checkpoints
 from userprofile.training.evaluate import unpacked
+from userprofile.training.pretraining import LOSSES
 from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.trained import BODY
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model", "pretrain_model"]
-LOSSES = ("next_item", "next_category", "next_action", "contrast")
 
 
 def pretrain_model(run: Run) -> Step:

@@ -1,7 +1,8 @@
-"""The task that needs no labels: next events, and users told apart by two views of their histories."""
+"""The task that needs no labels: next events, hidden numbers, and users told apart by two views of each."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from userprofile.feed.examples import ExampleForm, feature_keys
 from userprofile.feed.read import Form
 from userprofile.model.losses import class_loss, contrastive_loss
 from userprofile.model.positions import Packing
-from userprofile.model.pretraining import build_pretraining_model, item_vectors, weights_of_body
+from userprofile.model.pretraining import GAP_CODES, build_pretraining_model, item_vectors, weights_of_body
 from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import packed
@@ -22,7 +23,13 @@ from userprofile.training.progress import WEIGHT
 from userprofile.training.trained import BODY
 
 Batch = Mapping[str, tf.Tensor]
-LOSSES = ("next_item", "next_category", "next_action", "contrast")
+LOSSES = ("next_item", "next_category", "next_action", "next_gap", "contrast", "numbers")
+
+
+def gaps(age_days: tf.Tensor) -> tf.Tensor:
+    """int32 [B, T - 1]: channels.gap_codes less 1 of the time from an event to the next one, from ages [B, T]."""
+    minutes = tf.maximum(age_days[:, :-1] - age_days[:, 1:], 0.0) * 1440.0
+    return tf.minimum(tf.cast(tf.floor(tf.math.log1p(minutes) / math.log(2)), tf.int32), GAP_CODES - 1)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,9 @@ class Pretraining:
         contrast = contrastive_loss(said["first_view"], said["second_view"], weight, self.settings["rows_together"])
         places = float(self.spec.sequence_length)
         of_events = {name: loss / places for name, loss in self._next(model, said, batch).items()}
-        return {WEIGHT: tf.reduce_sum(weight), **of_events, "contrast": tf.reduce_sum(weight * contrast)}
+        of_users = {"contrast": contrast, "numbers": said["numbers_error"]}
+        totals = {name: tf.reduce_sum(weight * loss) for name, loss in of_users.items()}
+        return {WEIGHT: tf.reduce_sum(weight), **of_events, **totals}
 
     def _next(self, model: keras.Model, said: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:
         """Added up over events that another one follows, of rows that count."""
@@ -57,15 +66,16 @@ class Pretraining:
         states = of_known.pack(said["item_states"][:, :-1])
         item = of_known.pack(batch["sequence_item"][:, 1:]) - FIRST_KNOWN_INDEX
         vectors = item_vectors(model)
-        category, action = (
-            tf.reduce_sum(class_loss(of_all.pack(said[logits][:, :-1]), of_all.pack(batch[name][:, 1:])))
-            for logits, name in (
-                ("next_category_logits", "sequence_category"),
-                ("next_action_logits", "sequence_action"),
-            )
-        )
-        of_items = softmax_loss(states, vectors, tf.zeros(tf.shape(vectors)[0]), item)
-        return {"next_item": of_items, "next_category": category, "next_action": action}
+        targets = {
+            "next_category": batch["sequence_category"][:, 1:],
+            "next_action": batch["sequence_action"][:, 1:],
+            "next_gap": gaps(batch["sequence_age_days"]),
+        }
+        of_classes = {
+            name: tf.reduce_sum(class_loss(of_all.pack(said[f"{name}_logits"][:, :-1]), of_all.pack(target)))
+            for name, target in targets.items()
+        }
+        return {"next_item": softmax_loss(states, vectors, tf.zeros(tf.shape(vectors)[0]), item), **of_classes}
 
     def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.add_n([self.settings["weights"][name] * sums[name] for name in LOSSES])
