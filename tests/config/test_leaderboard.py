@@ -52,8 +52,8 @@ def test_what_is_not_said_has_a_default(board):
 @pytest.mark.parametrize(
     ("changed", "key", "expected"),
     [
-        ({"protocol": "random"}, "protocol", "leave_one_out, new_items, temporal"),
-        ({"protocol": ...}, "protocol", "leave_one_out, new_items, temporal"),
+        ({"protocol": "random"}, "protocol", "leave_one_out, new_items, planted_truth, temporal"),
+        ({"protocol": ...}, "protocol", "leave_one_out, new_items, planted_truth, temporal"),
         ({"outcome": "churns"}, "outcome", "'buys', 'purchase_days' or 'spend'"),
         ({"horizon": "0d"}, "horizon", "a duration above 0"),
         ({"cut": "soon"}, "cut", "date"),

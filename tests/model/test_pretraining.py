@@ -14,10 +14,8 @@ from userprofile.model.pretraining import (
     BODY,
     PARTS,
     MaskedEvents,
-    MaskedNumbers,
     build_pretraining_model,
     item_vectors,
-    numbers_error,
     set_body,
     weights_of_body,
 )
@@ -72,22 +70,6 @@ def test_a_masked_view_hides_about_its_share_of_events_anew_each_time_and_no_pad
     assert (seen[0] != seen[1]).any()
 
 
-def test_about_half_the_numbers_are_hidden_anew_each_time() -> None:
-    layer, dense = MaskedNumbers(0.5), RANDOM.normal(size=(100, 40)).astype(np.float32)
-    (first, hidden), (second, _) = ([np.asarray(part) for part in layer(dense)] for _ in range(2))
-    np.testing.assert_array_equal(np.isnan(first), hidden == 1)
-    np.testing.assert_array_equal(first[hidden == 0], dense[hidden == 0])
-    assert hidden.mean() == pytest.approx(0.5, abs=0.05)
-    assert (np.isnan(first) != np.isnan(second)).any()
-
-
-def test_the_error_of_numbers_is_of_those_that_are_hidden_and_there() -> None:
-    said = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], np.float32)
-    standardised = np.array([[0.0, 2.0, 9.0, 1, 1, 0], [1.0, -1.0, 2.0, 1, 1, 1]], np.float32)
-    hidden = np.array([[1, 1, 1], [0, 0, 0]], np.float32)
-    np.testing.assert_allclose(np.asarray(numbers_error(said, standardised, hidden)), [(1 + 0) / 2, 0])
-
-
 def test_a_pretrained_body_says_in_a_profile_model_what_it_said(spec, settings: dict[str, Any], make_batch) -> None:
     keras.utils.set_random_seed(3)
     pretraining = build_pretraining_model(spec, settings=settings)
@@ -95,17 +77,18 @@ def test_a_pretrained_body_says_in_a_profile_model_what_it_said(spec, settings: 
         weight.assign(weight + RANDOM.normal(0, 0.2, weight.shape))
     model = build_model(spec, heads_of(spec), settings=settings)
     batch = make_batch(9)
+    states = keras.Model(model.input, model.get_layer("history").output)
     inputs = {key: batch[key] for key in model.input}
-    expected = np.asarray(pretraining.get_layer(BODY)(inputs)["embedding"])
-    assert np.abs(np.asarray(model(inputs)["embedding"]) - expected).max() > 0.01
+    expected = np.asarray(pretraining.get_layer(BODY)({key: batch[key] for key in pretraining.input})["states"])
+    assert np.abs(np.asarray(states(inputs)) - expected).max() > 0.01
     set_body(model, weights_of_body(pretraining))
-    np.testing.assert_allclose(np.asarray(model(inputs)["embedding"]), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(states(inputs)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_body_of_other_sizes_is_refused_and_the_part_named(spec, settings: dict[str, Any]) -> None:
-    weights = weights_of_body(build_pretraining_model(spec, settings={**settings, "dense_width": 6}))
+    weights = weights_of_body(build_pretraining_model(spec, settings={**settings, "sequence_width": 6}))
     assert {name.split("/")[0] for name in weights} == set(PARTS)
-    with pytest.raises(UsageError, match="does not fit: dense_tower"):
+    with pytest.raises(UsageError, match="does not fit: history"):
         set_body(build_model(spec, heads_of(spec), settings=settings), weights)
 
 

@@ -49,6 +49,13 @@ class NewItemsBoard(Board):
     rows: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
 
 
+class PlantedTruthBoard(Board):
+    """What profiles know of users, beside the most that can be known where it is known how users are made."""
+
+    protocol: Literal["planted_truth"]
+    source: Literal["demo_shop"]
+
+
 class TemporalBoard(Board):
     """What users do in a window after a cut is predicted from what they did before it."""
 
@@ -81,5 +88,6 @@ class TemporalBoard(Board):
 BOARDS: dict[str, type[Board]] = {
     "leave_one_out": LeaveOneOutBoard,
     "new_items": NewItemsBoard,
+    "planted_truth": PlantedTruthBoard,
     "temporal": TemporalBoard,
 }

@@ -125,7 +125,6 @@ class PretrainModel(Section):
     next_action: Weight
     next_gap: Weight
     contrast: Weight
-    numbers: Weight
 
 
 class FinetuneModel(Section):
@@ -133,7 +132,7 @@ class FinetuneModel(Section):
 
     task: str
     start: Literal["pretrained", "scratch"]
-    frozen: list[Literal["event", "history", "dense_tower", "embedding"]]
+    frozen: list[Literal["event", "history"]]
     labels_share: Annotated[float, Field(gt=0, le=1)]
     epochs: Count
     learning_rate: Positive

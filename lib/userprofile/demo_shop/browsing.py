@@ -14,8 +14,8 @@ from userprofile.demo_shop.shop import SECOND, Shop
 from userprofile.demo_shop.taste import Taste
 from userprofile.demo_shop.visits import Visits, draw_leaf
 
-_OWN_LOOKS = 2.6  # mean of views in a session beyond those that clicks led to
-_STRAY = 0.15  # share of looks outside the leaf the session is about
+OWN_LOOKS = 2.6  # mean of views in a session beyond those that clicks led to
+STRAY = 0.15  # share of looks outside the leaf the session is about
 _FAVOURITE_LOGIT = -3.0
 
 
@@ -34,7 +34,7 @@ class Views:
 def view(shop: Shop, visits: Visits, people: Population, taste: Taste, clicked: tuple[Ints, Ints, Ints]) -> Views:
     """Clicked items first, then the user's own looks."""
     rng = shop.stream("views")
-    own = np.repeat(np.arange(len(visits.user)), rng.geometric(1 / _OWN_LOOKS, len(visits.user)))
+    own = np.repeat(np.arange(len(visits.user)), rng.geometric(1 / OWN_LOOKS, len(visits.user)))
     session = np.concatenate([clicked[0], own])
     item = np.concatenate([clicked[1], _own_looks(visits, people, taste, own, rng)])
     position = np.concatenate([clicked[2], np.zeros_like(own)])
@@ -49,7 +49,7 @@ def view(shop: Shop, visits: Visits, people: Population, taste: Taste, clicked: 
 
 def _own_looks(visits: Visits, people: Population, taste: Taste, session: Ints, rng: np.random.Generator) -> Ints:
     user = visits.user[session]
-    stray = rng.random(len(session)) < _STRAY
+    stray = rng.random(len(session)) < STRAY
     leaf = np.where(stray, draw_leaf(people, user, rng), visits.leaf[session])
     usual = rng.random(len(session)) < people.loyalty[user]
     return taste.pick(user, leaf, np.where(usual, people.usual[user, leaf], rng.random(len(session))))

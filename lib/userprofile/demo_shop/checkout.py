@@ -13,8 +13,8 @@ from userprofile.demo_shop.rows import absent, rows
 from userprofile.demo_shop.shop import Shop
 from userprofile.demo_shop.visits import Visits
 
-_CART_LOGIT = -1.5
-_PURCHASE_LOGIT = -0.1
+CART_LOGIT = -1.5
+PURCHASE_LOGIT = -0.1
 
 
 def bought(
@@ -27,9 +27,9 @@ def bought(
     rng = shop.stream("purchases")
     user = visits.user[views.session]
     push = people.buying[user] + np.where(visits.campaign[views.session] >= 0, people.uplift[user], 0)
-    carted = rng.random(len(user)) < chance(_CART_LOGIT + 0.5 * views.attraction + 0.5 * push)
+    carted = rng.random(len(user)) < chance(CART_LOGIT + 0.5 * views.attraction + 0.5 * push)
     carted[carted] = _first_of_its_item(views.session[carted], views.item[carted])
-    taken = carted & (rng.random(len(user)) < chance(_PURCHASE_LOGIT + push))
+    taken = carted & (rng.random(len(user)) < chance(PURCHASE_LOGIT + push))
     quantity = rng.geometric(0.8, len(user)).clip(max=9)
     last = np.searchsorted(views.session, np.arange(len(visits.user)), side="right") - 1  # every session has a view
     paid = views.time[last] + microseconds(views.dwell[last] + rng.uniform(20, 90, len(last)))

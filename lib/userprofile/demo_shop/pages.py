@@ -18,7 +18,7 @@ from userprofile.demo_shop.wording import query_code
 SLOTS = 6
 EXAMINATION = np.arange(1, SLOTS + 1) ** -0.8  # the position bias: chance that a slot is looked at
 _EXPLORATION = 0.2
-_CLICK_LOGIT = -0.4
+CLICK_LOGIT = -0.4
 
 
 def policy(catalogue: Catalogue) -> tuple[Lottery, Floats]:
@@ -62,6 +62,6 @@ def exposures(shop: Shop, visits: Visits, taste: Taste) -> tuple[pl.DataFrame, t
         position=slot + 1,
         propensity=chances[item].round(6),
     )
-    appeal = chance(_CLICK_LOGIT + taste.attraction(visits.user[session], item))
+    appeal = chance(CLICK_LOGIT + taste.attraction(visits.user[session], item))
     clicked = rng.random(len(session)) < EXAMINATION[slot] * appeal
     return shown, (session[clicked], item[clicked], slot[clicked] + 1)

@@ -22,9 +22,13 @@ PRICE_SENSITIVITIES = np.array([0.0, 0.4, 0.8, 1.2, 1.6])  # few levels, so that
 UPLIFTS = np.array([0.0, 0.8, 1.6, -0.5])  # on the logit of purchase; some are put off by coupons
 UPLIFT_SHARES = (0.35, 0.3, 0.25, 0.1)
 RING_SIZE = 5
-_SESSIONS_PER_DAY = 0.068  # mean over users; the spread below makes it heavy-tailed
-_RATE_SPREAD = 1.0  # standard deviation of the log rate
-_MEAN_LIFE_DAYS = 150  # of those who can leave
+SESSIONS_PER_DAY = 0.068  # mean over users; the spread below makes it heavy-tailed
+RATE_SPREAD = 1.0  # standard deviation of the log rate
+MEAN_LIFE_DAYS = 150  # of those who can leave
+CAN_LEAVE = 0.6  # share of users
+BUYING_SPREAD = 0.7  # of readiness to buy, a logit around 0
+# Of the Dirichlet distributions over departments, where an age band adds to one, and over the leaves of each.
+DEPARTMENT_SHAPE, LEANING, INSIDE_SHAPE = 0.25, 0.6, 0.35
 _UNDECLARED = 0.15
 
 
@@ -59,14 +63,14 @@ def populate(shop: Shop) -> Population:
     return Population(
         declared=_declarations(rng, age, income),
         affinity=_affinities(rng, age),
-        sessions_per_day=_SESSIONS_PER_DAY * np.exp(rng.normal(-(_RATE_SPREAD**2) / 2, _RATE_SPREAD, count)),
+        sessions_per_day=SESSIONS_PER_DAY * np.exp(rng.normal(-(RATE_SPREAD**2) / 2, RATE_SPREAD, count)),
         joined=joined,
         left=left,
         price_level=np.where(ring >= 0, 0, level),
         style=rng.integers(0, len(STYLES), count),
         colour=rng.integers(0, len(COLOURS), count),
         uplift=UPLIFTS[rng.choice(len(UPLIFTS), count, p=UPLIFT_SHARES)],
-        buying=rng.normal(0, 0.7, count) + (ring >= 0),
+        buying=rng.normal(0, BUYING_SPREAD, count) + (ring >= 0),
         loyalty=rng.beta(1, 2, count),
         usual=rng.random((count, len(LEAVES))),
         is_bot=is_bot,
@@ -76,9 +80,9 @@ def populate(shop: Shop) -> Population:
 
 def _affinities(rng: np.random.Generator, age: Ints) -> Floats:
     """Dirichlet over departments, each age band leaning to one of its own, times Dirichlet inside the department."""
-    shape = 0.25 + 0.6 * (np.arange(len(DEPARTMENTS)) == age[:, None] % len(DEPARTMENTS))
+    shape = DEPARTMENT_SHAPE + LEANING * (np.arange(len(DEPARTMENTS)) == age[:, None] % len(DEPARTMENTS))
     department = rng.standard_gamma(shape)
-    inside = rng.standard_gamma(0.35, (len(age), len(DEPARTMENTS), PER_DEPARTMENT))
+    inside = rng.standard_gamma(INSIDE_SHAPE, (len(age), len(DEPARTMENTS), PER_DEPARTMENT))
     inside /= inside.sum(axis=2, keepdims=True)
     return ((department / department.sum(axis=1, keepdims=True))[:, :, None] * inside).reshape(len(age), -1)
 
@@ -87,7 +91,7 @@ def _lifetimes(shop: Shop, rng: np.random.Generator, is_bot: Flags) -> tuple[Int
     """Half are customers from the start, the rest join later; 60 % can leave, after an exponential time."""
     old = (rng.random(shop.users) < 0.5) | is_bot
     joined = np.where(old, 0, rng.random(shop.users) * shop.days * 0.7)
-    life = np.where(rng.random(shop.users) < 0.6, rng.exponential(_MEAN_LIFE_DAYS, shop.users), np.inf)
+    life = np.where(rng.random(shop.users) < CAN_LEAVE, rng.exponential(MEAN_LIFE_DAYS, shop.users), np.inf)
     last_day = np.ceil(joined + np.where(is_bot, np.inf, life))
     left = np.minimum(np.maximum(last_day, np.floor(joined) + 1), shop.days)
     return shop.opens + (joined * DAY).astype(np.int64), shop.opens + left.astype(np.int64) * DAY

@@ -15,6 +15,14 @@ STYLE_PULL = 1.0
 COLOUR_PULL = 0.7
 
 
+def attractions(catalogue: Catalogue) -> Floats:
+    """[tastes, items] for each price level, style and colour."""
+    style = STYLE_PULL * (np.arange(len(STYLES))[:, None] == catalogue.style)
+    colour = COLOUR_PULL * (np.arange(len(COLOURS))[:, None] == catalogue.colour)
+    price = -PRICE_SENSITIVITIES[:, None] * catalogue.dearness
+    return (price[:, None, None] + style[None, :, None] + colour[None, None]).reshape(-1, len(catalogue.leaf))
+
+
 @dataclass(frozen=True)
 class Taste:
     """attraction = style pull where the styles agree + colour pull where the colours do - sensitivity x dearness."""
@@ -26,13 +34,8 @@ class Taste:
     @classmethod
     def of(cls, people: Population, catalogue: Catalogue) -> Taste:
         """Tabulate the chance of each item, popularity x exp(attraction), for each taste there is."""
-        style = STYLE_PULL * (np.arange(len(STYLES))[:, None] == catalogue.style)
-        colour = COLOUR_PULL * (np.arange(len(COLOURS))[:, None] == catalogue.colour)
-        price = -PRICE_SENSITIVITIES[:, None] * catalogue.dearness
-        attraction = price[:, None, None] + style[None, :, None] + colour[None, None]
-        weights = np.exp(attraction) * catalogue.popularity
-        tastes = weights.size // len(catalogue.leaf)
-        return cls(people, catalogue, Lottery.of(weights.ravel(), np.tile(catalogue.leaf_sizes, tastes)))
+        weights = np.exp(attractions(catalogue)) * catalogue.popularity
+        return cls(people, catalogue, Lottery.of(weights.ravel(), np.tile(catalogue.leaf_sizes, len(weights))))
 
     def attraction(self, user: Ints, item: Ints) -> Floats:
         """Logit by which this item draws this user more than a plain one of its leaf."""
@@ -44,6 +47,9 @@ class Taste:
 
     def pick(self, user: Ints, leaf: Ints, uniform: Floats) -> Ints:
         """The item of the leaf that `uniform` names for a user of this taste."""
-        people = self.people
-        taste = (people.price_level[user] * len(STYLES) + people.style[user]) * len(COLOURS) + people.colour[user]
-        return self.picks.draw(taste * len(LEAVES) + leaf, uniform) % len(self.catalogue.leaf)
+        return self.picks.draw(taste_of(self.people)[user] * len(LEAVES) + leaf, uniform) % len(self.catalogue.leaf)
+
+
+def taste_of(people: Population) -> Ints:
+    """[users] the place of a user's taste among attractions."""
+    return (people.price_level * len(STYLES) + people.style) * len(COLOURS) + people.colour

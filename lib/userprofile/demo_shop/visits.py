@@ -17,7 +17,7 @@ WEEKDAY_WEIGHT = np.array([0.9, 0.85, 0.9, 0.95, 1.1, 1.2, 1.3])  # Monday first
 HOUR_WEIGHT = np.array([1, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 8, 9, 8, 7, 7, 8, 9, 11, 13, 14, 12, 7, 3], dtype=float)
 FOLLOW_UP = 0.3
 DIRECT, BROWSE, SEARCH = range(3)
-_DOORS = (0.4, 0.25, 0.35)
+DOORS = (0.4, 0.25, 0.35)
 DEVICES = 4  # numbers kept free for each user's own devices
 _HOUR = DAY // 24
 
@@ -61,7 +61,7 @@ def visit(shop: Shop, people: Population, campaigns: Campaigns) -> Visits:
         user=user,
         begin=begin,
         leaf=_intents(people, user, rng),
-        door=rng.choice(len(_DOORS), len(user), p=_DOORS),
+        door=rng.choice(len(DOORS), len(user), p=DOORS),
         channel=np.array([CHANNELS.index("web"), CHANNELS.index("app")])[channel],
         device=np.where(shared, shop.users * DEVICES + ring, own),
         campaign=campaigns.coupon_in_hand(user, begin),

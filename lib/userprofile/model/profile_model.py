@@ -38,8 +38,15 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     what `heads` say.
     """
     inputs = model_inputs(spec)
-    embedding, _ = body_of(spec, settings, inputs)
-    user = UserState(embedding, inputs, _present(inputs))
+    present = present_of(inputs)
+    events, states = encoded_events(spec, settings, inputs)
+    parts = [
+        LastState(name="last_event")(states, present),
+        MaskedMean(name="mean_event")(events, present),
+        _of_numbers(spec, settings, inputs),
+    ]
+    fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
+    user = UserState(fusion(parts), inputs, present)
     outputs = {"embedding": user.embedding}
     for head in heads:
         outputs |= head.outputs(user, spec)
@@ -48,30 +55,16 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     return keras.Model(inputs, outputs, name="profile_model")
 
 
-def body_of(
-    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]
-) -> tuple[KerasTensor, KerasTensor]:
-    """What heads stand on: the user's embedding [B, E], and the state after each event [B, T, W]."""
-    present = _present(inputs)
-    events, states = _of_events(spec, settings, inputs, present)
-    parts = [
-        LastState(name="last_event")(states, present),
-        MaskedMean(name="mean_event")(events, present),
-        _of_numbers(spec, settings, inputs),
-    ]
-    fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
-    return fusion(parts), states
-
-
-def _present(inputs: Mapping[str, KerasTensor]) -> KerasTensor:
+def present_of(inputs: Mapping[str, KerasTensor]) -> KerasTensor:
     """bool [B, T]."""
     return ops.not_equal(inputs["sequence_action"], 0)
 
 
-def _of_events(
-    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor], present: KerasTensor
+def encoded_events(
+    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]
 ) -> tuple[KerasTensor, KerasTensor]:
-    """Events [B, T, F], and the states after them [B, T, W]."""
+    """A user's events [B, T, F], and the states after them [B, T, W]."""
+    present = present_of(inputs)
     names = ("item", "category", "action", *spec.channels)
     indices = [inputs[channel_key(name)] for name in names]
     events = _event_embedding(spec, settings)(indices, inputs["sequence_age_days"], present)  # [B, T, F]

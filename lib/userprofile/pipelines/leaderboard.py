@@ -19,6 +19,7 @@ from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.leaderboard_new_items import new_items_leaderboard, settings_of_rows
 from userprofile.pipelines.leaderboard_next_item import next_item_leaderboard
 from userprofile.pipelines.leaderboard_outcomes import outcome_leaderboard
+from userprofile.pipelines.leaderboard_truth import truth_leaderboard
 from userprofile.pipelines.next_item_training import item_content
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.steps import Outcome, Run, Step
@@ -28,10 +29,11 @@ Rows = dict[str, dict[str, Any]]
 PROTOCOLS: dict[str, Callable[[Run, Any], Rows]] = {
     "leave_one_out": next_item_leaderboard,
     "new_items": new_items_leaderboard,
+    "planted_truth": truth_leaderboard,
     "temporal": outcome_leaderboard,
 }
 STEP = "leaderboard"
-SECTIONS = ["source", "refine_events", "build_features", "train_model", "next_items"]
+SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model", "next_items"]
 
 
 def leaderboard(run: Run) -> Step:

@@ -64,7 +64,7 @@ def train_model(run: Run) -> Step:
 def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) -> Outcome:
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
-    train = _split(table, "train")
+    train = split_rows(table, "train")
     spec = profile_spec(run, train, dense)
     request = training_request(run, examples, spec, settings)
     if settings.start == "pretrained":
@@ -106,7 +106,8 @@ def write_model(folder: Path, files: dict[str, bytes]) -> None:
     unfinished.rename(folder)
 
 
-def _split(table: DeltaTable, split: str) -> pa.Table:
+def split_rows(table: DeltaTable, split: str) -> pa.Table:
+    """Of gold.training_examples."""
     return table.to_pyarrow_table(filters=[("split", "=", split)])
 
 
@@ -118,7 +119,7 @@ def with_serving(
     """
     files = dict(trained.files)
     kept = {split: unpacked(files.pop(PREDICTIONS.format(split))) for split in EVALUATED_SPLITS}
-    rows = {split: _split(table, split) for split in EVALUATED_SPLITS}
+    rows = {split: split_rows(table, split) for split in EVALUATED_SPLITS}
     ladder = LadderSettings(spec.dense_names, run.config.train_model.seed)
     serving = fit_serving(spec, train, rows["validation"], kept["validation"], ladder, say=run.say)
     measures: dict[str, Any] = {split: measured(serving, spec, rows[split], kept[split]) for split in EVALUATED_SPLITS}

@@ -1,4 +1,4 @@
-"""The task that needs no labels: next events, hidden numbers, and users told apart by two views of each."""
+"""The task that needs no labels: next events, and users told apart by two views of their histories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import pyarrow as pa
 import tensorflow as tf
 
-from userprofile.feed.examples import ExampleForm, feature_keys
+from userprofile.feed.examples import ExampleForm
 from userprofile.feed.read import Form
 from userprofile.model.losses import class_loss, contrastive_loss
 from userprofile.model.positions import Packing
@@ -23,7 +23,7 @@ from userprofile.training.progress import WEIGHT
 from userprofile.training.trained import BODY
 
 Batch = Mapping[str, tf.Tensor]
-LOSSES = ("next_item", "next_category", "next_action", "next_gap", "contrast", "numbers")
+LOSSES = ("next_item", "next_category", "next_action", "next_gap", "contrast")
 
 
 def gaps(age_days: tf.Tensor) -> tf.Tensor:
@@ -47,14 +47,12 @@ class Pretraining:
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         """Losses of events are shares of all places of a row, so that each row's adds up by itself."""
-        said = model({key: batch[key] for key in feature_keys(self.spec)}, training=training)
+        said = model({key: batch[key] for key in model.input}, training=training)
         weight = batch[WEIGHT]
         contrast = contrastive_loss(said["first_view"], said["second_view"], weight, self.settings["rows_together"])
         places = float(self.spec.sequence_length)
         of_events = {name: loss / places for name, loss in self._next(model, said, batch).items()}
-        of_users = {"contrast": contrast, "numbers": said["numbers_error"]}
-        totals = {name: tf.reduce_sum(weight * loss) for name, loss in of_users.items()}
-        return {WEIGHT: tf.reduce_sum(weight), **of_events, **totals}
+        return {WEIGHT: tf.reduce_sum(weight), **of_events, "contrast": tf.reduce_sum(weight * contrast)}
 
     def _next(self, model: keras.Model, said: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:
         """Added up over events that another one follows, of rows that count."""
