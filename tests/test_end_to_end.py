@@ -18,6 +18,7 @@ from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.evaluate_model import evaluate_model
 from userprofile.pipelines.finetune_model import finetune_model
 from userprofile.pipelines.job import run_job
+from userprofile.pipelines.leaderboard import leaderboard
 from userprofile.pipelines.pretrain_model import pretrain_model
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.run import run_path
@@ -184,6 +185,25 @@ def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once,
     html = next((folder / "report").rglob("evaluation.html")).read_text()
     assert all(f'<section id="{name}">' in html for name in HEADS)
     assert once(job=evaluate_model)["steps"] == {"evaluate_model": 0.0}
+
+
+def test_profiles_are_held_against_the_most_that_can_be_known(first, once, folder):
+    ended = once("--data", "demo_shop", job=leaderboard)
+    assert ended["exit_code"] == 0, ended
+    assert ended["steps"]["train_model"] == 0.0
+    rows = ended["metrics"]["leaderboard"]["rows"]
+    measures = ["churn_auc", "next_categories_ndcg@10", "affinity_ndcg@10"]
+    trained = json.loads(
+        (folder / "models" / first["metrics"]["train_model"]["model_version"] / "metrics.json").read_text()
+    )
+    served = trained["test"]["churn"][trained["served_by"]["churn"]]
+    assert rows["profile"]["churn_auc"] == served["auc"]
+    assert [rows["share"][name] for name in measures] == [
+        rows["profile"][name] / rows["bayes"][name] for name in measures
+    ]
+    assert 0.5 < rows["profile"]["affinity_ndcg@10"] < rows["bayes"]["affinity_ndcg@10"] < 1
+    assert rows["bayes"]["next_categories_ndcg@10"] > 0.3
+    assert rows["bayes"]["churn_auc"] > 0.55
 
 
 def test_every_step_names_its_inputs_and_outputs(first, folder):

@@ -12,6 +12,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from sklearn.metrics import ndcg_score
 
+from userprofile.columns import CATEGORY_LEVELS
 from userprofile.config.leaderboard import PlantedTruthBoard
 from userprofile.demo_shop import Shop
 from userprofile.demo_shop.bayes import Belief, believe
@@ -38,7 +39,7 @@ Rows = dict[str, dict[str, Any]]
 # Of the board, by head: the measure that is compared.
 MEASURES = {"churn": "auc", "next_categories": "ndcg@10"}
 AFFINITY = "affinity_ndcg@10"
-_LEAF_LEVEL = 3
+_LOWER_LEVEL_FIRST = 1000.0
 
 
 def truth_leaderboard(run: Run, board: PlantedTruthBoard) -> Rows:
@@ -113,13 +114,14 @@ def _leaves(level: int) -> list[str]:
 
 
 def _affinities(rows: pa.Table) -> np.ndarray:
-    """[rows, leaves] as the feature has them, 0 for those that it does not list."""
-    place = {name: leaf for leaf, name in enumerate(_leaves(_LEAF_LEVEL))}
-    shares = np.zeros((rows.num_rows, len(LEAVES)))
-    for row, listed in enumerate(rows[f"category_{_LEAF_LEVEL}_affinity"].to_pylist()):
-        for one in listed:
-            shares[row, place[one["name"]]] = one["score"]
-    return shares
+    """[rows, leaves] that order them: by the affinity to the leaf, then to its category, then to its department."""
+    order = np.zeros((rows.num_rows, len(LEAVES)))
+    for level in CATEGORY_LEVELS:
+        paths = np.array(_leaves(level))
+        for row, listed in enumerate(rows[f"category_{level}_affinity"].to_pylist()):
+            for one in listed:
+                order[row, paths == one["name"]] += one["score"] * _LOWER_LEVEL_FIRST**level
+    return order
 
 
 def _order(truth: np.ndarray, said: np.ndarray) -> float:
