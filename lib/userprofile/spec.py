@@ -42,9 +42,10 @@ class FeatureSpec:
 
     Vocabularies hold codes of silver.codes, most frequent first. An index is 0 for none or padding, 1 for a code
     outside the vocabulary, i + 2 for vocabulary[i]; items outside share `item_buckets` further indices, where there are
-    any. `channels` (channels.py) are read of each event too, with a vocabulary each. Labels are of the days from
-    window_days[0] after the as-of instant on, for window_days[1]. `heads` are those that the network has, with the
-    codes each tells apart; who bought in `churn_active_days` before the instant can leave.
+    any. `channels` (channels.py) are read of each event too, with a vocabulary each. Heads count the last
+    `habit_length` events. Labels are of the days from window_days[0] after the as-of instant on, for window_days[1].
+    `heads` are those that the network has, with the codes each tells apart; who bought in `churn_active_days` before
+    the instant can leave.
     """
 
     dense: tuple[DenseFeature, ...]
@@ -54,6 +55,7 @@ class FeatureSpec:
     category_vocabulary: tuple[int, ...]
     window_days: tuple[float, float]
     churn_active_days: int
+    habit_length: int = 200
     item_buckets: int = 0
     channels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def fit_spec(
     item_vocabulary_size: int,
     window_days: tuple[float, float],
     churn_active_days: int,
+    habit_length: int = 200,
     quantiles: bool = False,
     item_buckets: int = 0,
     channels: Sequence[str] = (),
@@ -123,6 +126,7 @@ def fit_spec(
         category_vocabulary=frequent(train[category_column], minimum_count),
         window_days=window_days,
         churn_active_days=churn_active_days,
+        habit_length=habit_length,
         item_buckets=item_buckets,
         channels={name: _channel_vocabulary(train, CHANNELS[name], minimum_count) for name in sorted(channels)},
     )

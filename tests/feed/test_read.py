@@ -29,6 +29,7 @@ SPEC = FeatureSpec(
     category_vocabulary=(2, 1),
     window_days=(0.0, 14.0),
     churn_active_days=90,
+    habit_length=6,
 )
 LABEL = pa.schema({"label_spend": pa.int64()})
 
@@ -69,9 +70,9 @@ def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
     def index(code: int, vocabulary: tuple[int, ...]) -> int:
         return 0 if code == 0 else vocabulary.index(code) + 2 if code in vocabulary else 1
 
-    def cells(events: list) -> list:
-        kept = events[-spec.sequence_length :]
-        return kept + [0] * (spec.sequence_length - len(kept))
+    def cells(events: list, length: int = spec.sequence_length) -> list:
+        kept = events[-length:]
+        return kept + [0] * (length - len(kept))
 
     rows = table.to_pylist()
     return {
@@ -82,6 +83,11 @@ def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
             cells([index(c, spec.category_vocabulary) for c in row["sequence_category_2"]]) for row in rows
         ],
         "sequence_age_days": [cells(row["sequence_age_days"]) for row in rows],
+        "habit_item": [cells([index(c, spec.item_vocabulary) for c in row["sequence_item"]], 6) for row in rows],
+        "habit_category": [
+            cells([index(c, spec.category_vocabulary) for c in row["sequence_category_2"]], 6) for row in rows
+        ],
+        "habit_age_days": [cells(row["sequence_age_days"], 6) for row in rows],
         "label_spend": [row["label_spend"] for row in rows],
         "weight": [1.0] * len(rows),
     }
@@ -140,6 +146,9 @@ def test_shapes_and_types_hold_for_no_rows_and_for_no_events():
             "sequence_item": ((4,), np.int32),
             "sequence_category": ((4,), np.int32),
             "sequence_age_days": ((4,), np.float32),
+            "habit_item": ((6,), np.int32),
+            "habit_category": ((6,), np.int32),
+            "habit_age_days": ((6,), np.float32),
             "label_spend": ((), np.float32),
             "weight": ((), np.float32),
         }

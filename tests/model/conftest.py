@@ -43,6 +43,7 @@ def spec() -> FeatureSpec:
         category_vocabulary=(1, 2),
         window_days=(0.0, 14.0),
         churn_active_days=90,
+        habit_length=9,
         heads={"purchase": (), "spend": (), "next_categories": (1, 2, 3)},
     )
 
@@ -66,6 +67,9 @@ def make_batch(spec: FeatureSpec) -> Callable[..., Batch]:
             "sequence_item": (random.integers(1, 5, (rows, length)) * present).astype(np.int32),
             "sequence_category": category.astype(np.int32),
             "sequence_age_days": (random.exponential(20, (rows, length)) * present).astype(np.float32),
+            "habit_item": random.integers(0, 5, (rows, spec.habit_length)).astype(np.int32),
+            "habit_category": random.integers(0, 4, (rows, spec.habit_length)).astype(np.int32),
+            "habit_age_days": random.exponential(20, (rows, spec.habit_length)).astype(np.float32),
             "label_purchase": (last == 1).astype(np.float32),
             "label_spend": np.where(last == 1, 5000, 0).astype(np.float32),
             "label_next_categories": np.eye(4, dtype=np.float32)[last][:, 1:],

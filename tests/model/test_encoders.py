@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from userprofile.model.encoders import IndexCounts, MaskedMean, sequence_encoder
 from userprofile.model.positions import LastState
@@ -60,11 +61,14 @@ def test_the_mean_is_over_events_that_are_there() -> None:
     np.testing.assert_allclose(means, [[1, 2], [0, 0]])
 
 
-def test_counts_are_of_events_that_are_there_by_index() -> None:
-    index = np.array([[3, 1, 3, 3], [0, 2, 1, 0], [0, 0, 0, 0]], np.int32)
-    present = np.array([[True, True, True, False], [True, True, True, True], [False] * 4])
+def test_counts_are_of_events_by_index_plain_and_faded() -> None:
+    index = np.array([[3, 1, 3, 0], [0, 2, 1, 0], [0, 0, 0, 0]], np.int32)
+    ages = np.array([[30.0, 7.0, 0.0, 0.0], [90.0, 60.0, 1.0, 0.0], [0.0] * 4], np.float32)
     counted = [3, 1, 1, 4]
-    counts = np.asarray(IndexCounts(counted, size=5)(index, present))
-    for row, there, result in zip(index.tolist(), present.tolist(), counts.tolist(), strict=True):
-        expected = [sum(i == asked for i, is_there in zip(row, there, strict=True) if is_there) for asked in counted]
-        assert result == expected
+    counts = np.asarray(IndexCounts(counted, size=5)(index, ages))
+    assert counts.shape == (3, 4, 4)
+    for row, of_row, result in zip(index.tolist(), ages.tolist(), counts.tolist(), strict=True):
+        for asked, found in zip(counted, result, strict=True):
+            its = [age for place, age in zip(row, of_row, strict=True) if place == asked]
+            faded = [sum(0.5 ** (age / half_life) for age in its) for half_life in (7, 30, 90)]
+            assert found == pytest.approx([len(its), *faded], rel=1e-5)

@@ -34,14 +34,17 @@ def test_an_untrained_amount_is_what_the_docstring_says() -> None:
 
 
 def test_a_habit_head_adds_habit_to_what_the_embedding_says() -> None:
-    head, counts = HabitHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
-    np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), np.log1p(counts), rtol=1e-6)
-    habit, kernel, bias = np.array([0.5, 2.0]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
+    head, plain = HabitHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
+    counts = np.stack([plain, plain / 2], axis=-1)
+    np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), np.log1p(plain), rtol=1e-6)
+    habit, kernel, bias = np.array([[0.5, 2.0], [1.5, -1.0]]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
     head.habit.assign(habit)
     head.linear.set_weights([kernel, bias])
     for row, given, logits in zip(EMBEDDING, counts, np.asarray(head(EMBEDDING, counts)), strict=True):
         expected = [
-            sum(x * w for x, w in zip(row, kernel[:, c], strict=True)) + bias[c] + habit[c] * np.log(1 + given[c])
+            sum(x * w for x, w in zip(row, kernel[:, c], strict=True))
+            + bias[c]
+            + sum(h * np.log(1 + n) for h, n in zip(habit[c], given[c], strict=True))
             for c in (0, 1)
         ]
         np.testing.assert_allclose(logits, expected, rtol=1e-5)

@@ -90,11 +90,16 @@ def test_what_stands_in_padding_changes_nothing(model: keras.Model, make_batch: 
         np.testing.assert_array_equal(values, outputs(model, scribbled)[name])
 
 
-def test_every_input_matters(model: keras.Model, make_batch: MakeBatch) -> None:
-    batch = make_batch(20)
+def test_every_input_matters(spec: FeatureSpec, settings: dict[str, Any], make_batch: MakeBatch) -> None:
+    """For the embedding, and habits for the heads that count them."""
+    spec = replace(spec, heads={**spec.heads, "window_items": spec.item_vocabulary})
+    model, batch = with_random_heads(build_model(spec, heads_of(spec), settings=settings)), make_batch(20)
+    said = outputs(model, batch)
     for key in model.input:
-        changed = {**batch, key: np.roll(batch[key], 1, axis=0)}
-        assert np.abs(outputs(model, batch)["embedding"] - outputs(model, changed)["embedding"]).max() > 1e-4, key
+        changed = outputs(model, {**batch, key: np.roll(batch[key], 1, axis=0)})
+        name = {"habit_item": "window_items_logits", "habit": "category_logits"}
+        read = name.get(key, name["habit"] if key.startswith("habit") else "embedding")
+        assert np.abs(said[read] - changed[read]).max() > 1e-4, key
 
 
 def test_a_saved_model_says_the_same(model: keras.Model, make_batch: MakeBatch, tmp_path: Path) -> None:

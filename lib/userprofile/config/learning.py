@@ -97,6 +97,7 @@ class TrainModel(Learning):
     half_precision: bool
     skipped_steps: Annotated[int, Field(ge=0)]
     label_categories: Count
+    habit_length: Count
     item_buckets: Annotated[int, Field(ge=0)]
     channels: Annotated[list[str], AfterValidator(_channels)]
     numbers: Literal["logarithm", "quantile"]

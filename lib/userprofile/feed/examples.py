@@ -16,7 +16,11 @@ from userprofile.numbers import dense_values
 from userprofile.spec import FeatureSpec, vocabulary_index
 
 SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
-_KEYS = ("dense", "sequence_action", "sequence_item", "sequence_category", "sequence_age_days")
+_KEYS = (
+    "dense",
+    *(f"sequence_{name}" for name in ("action", "item", "category", "age_days")),
+    *(f"habit_{name}" for name in ("item", "category", "age_days")),
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
 
     dense float32 [rows, D], raw, NaN for null; sequence_action (code + 1), sequence_item and sequence_category
     (vocabulary indices), as those of all channels, int32 and sequence_age_days float32, all [rows, T]: the last T
-    events, oldest first, padded with 0 at the end; weight float32 [rows], all 1. A null list is an empty one. Raises
+    events, oldest first, padded with 0 at the end; habit_item, habit_category and habit_age_days the same of the last
+    habit_length events; weight float32 [rows], all 1. A null list is an empty one. Raises
     DataGateError for a missing column.
     """
     require_columns(table.column_names, feature_columns(spec))
@@ -67,19 +72,21 @@ def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
 
 
 def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
-    events = _Events(table, spec)
+    events, habit = _Events(table, spec, spec.sequence_length), _Events(table, spec, spec.habit_length)
     dense = np.empty((table.num_rows, len(spec.dense_names)), np.float32)
     for place, name in enumerate(spec.dense_names):
         dense[:, place] = dense_values(table[name])
     item = partial(vocabulary_index, vocabulary=spec.item_vocabulary, buckets=spec.item_buckets)
+    category = partial(vocabulary_index, vocabulary=spec.category_vocabulary)
     return {
         "dense": dense,
         "sequence_action": events.padded("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
         "sequence_item": events.padded("sequence_item", np.int32, item),
-        "sequence_category": events.padded(
-            spec.category_column, np.int32, partial(vocabulary_index, vocabulary=spec.category_vocabulary)
-        ),
+        "sequence_category": events.padded(spec.category_column, np.int32, category),
         "sequence_age_days": events.padded("sequence_age_days", np.float32, lambda days: days),
+        "habit_item": habit.padded("sequence_item", np.int32, item),
+        "habit_category": habit.padded(spec.category_column, np.int32, category),
+        "habit_age_days": habit.padded("sequence_age_days", np.float32, lambda days: days),
         **{channel_key(name): events.channel(name, codes) for name, codes in spec.channels.items()},
     }
 
@@ -91,9 +98,9 @@ def _dates(spec: FeatureSpec) -> list[str]:
 class _Events:
     """The last events of rows, as the lists of all columns have them."""
 
-    def __init__(self, table: pa.Table, spec: FeatureSpec) -> None:
+    def __init__(self, table: pa.Table, spec: FeatureSpec, length: int) -> None:
         self.lists = {name: list_array(table[name]) for name in _lists(spec)}
-        self.length = spec.sequence_length
+        self.length = length
         self.of_actions = last_events(self.lists["sequence_action"], self.length)
         self.dates = [table[name].cast(pa.int32()).to_numpy() for name in _dates(spec)]
 

@@ -55,7 +55,7 @@ class NextCategories(Head):
 
         classes = spec.heads[self.name]
         counts = counts_of_classes(
-            user, "sequence_category", classes, vocabulary=spec.category_vocabulary, name="category_counts"
+            user, "category", classes, vocabulary=spec.category_vocabulary, name="category_counts"
         )
         return {
             "category_logits": HabitHead(len(classes), name="category_logits")(user.embedding, counts),

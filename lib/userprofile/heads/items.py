@@ -57,7 +57,7 @@ class _Items(Head):
         classes = spec.heads[self.name]
         counts = counts_of_classes(
             user,
-            "sequence_item",
+            "item",
             classes,
             vocabulary=spec.item_vocabulary,
             buckets=spec.item_buckets,

@@ -11,6 +11,7 @@ import numpy as np
 from keras import KerasTensor, ops
 
 from userprofile.model.attention import HstuBlock, RelativeBias, TransformerBlock
+from userprofile.model.embeddings import HALF_LIVES_DAYS
 from userprofile.model.heads import UserState
 from userprofile.model.positions import Blocks, Packing
 from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
@@ -117,31 +118,37 @@ class MaskedMean(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="userprofile")
 class IndexCounts(keras.layers.Layer):
-    """How many of a user's events have each of the `counted` indices; indices range over [0, `size`)."""
+    """How many of a user's events have each of the `counted` indices, above 0 and below `size`: plain, and faded.
+
+    Faded counts are sums of 2 ** (-age / h) for each of HALF_LIVES_DAYS.
+    """
 
     def __init__(self, counted: Sequence[int], size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.counted, self.size = list(counted), size
 
-    def call(self, index: KerasTensor, present: KerasTensor) -> KerasTensor:  # [B, T], [B, T] bool
-        weights = ops.cast(present, "float32")
-        counts = ops.bincount(index, weights=weights, minlength=self.size)  # [B, size]
-        return ops.take(ops.reshape(counts, (-1, self.size)), ops.array(self.counted, "int32"), axis=1)  # [B, C]
+    def call(self, index: KerasTensor, age_days: KerasTensor) -> KerasTensor:  # [B, K], 0 is padding; [B, K]
+        weights = [ops.ones_like(age_days), *(2.0 ** (-age_days / half_life) for half_life in HALF_LIVES_DAYS)]
+        counts = [
+            ops.reshape(ops.bincount(index, weights=one, minlength=self.size), (-1, self.size)) for one in weights
+        ]  # [B, size] each
+        places = ops.array(self.counted, "int32")
+        return ops.stack([ops.take(one, places, axis=1) for one in counts], axis=-1)  # [B, C, 1 + half-lives]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "counted": self.counted, "size": self.size}
 
 
 def counts_of_classes(
-    user: UserState, channel: str, classes: Sequence[int], *, vocabulary: Sequence[int], name: str, buckets: int = 0
+    user: UserState, what: str, classes: Sequence[int], *, vocabulary: Sequence[int], name: str, buckets: int = 0
 ) -> KerasTensor:
-    """[B, C] how many of a user's events have each class, a code, in the input `channel` of vocabulary indices.
+    """[B, C, H] IndexCounts of each class, a code, in the input habit_<what> of vocabulary indices.
 
     A class that is not in the vocabulary shares its index, and its counts, with others.
     """
     counted = vocabulary_index(np.array(classes, np.int64), vocabulary, buckets)
     layer = IndexCounts(counted.tolist(), FIRST_KNOWN_INDEX + len(vocabulary) + buckets, name=name)
-    return layer(user.inputs[channel], user.present)
+    return layer(user.inputs[f"habit_{what}"], user.inputs["habit_age_days"])
 
 
 @keras.saving.register_keras_serializable(package="userprofile")

@@ -91,9 +91,8 @@ class AmountHead(keras.layers.Layer):
 class HabitHead(keras.layers.Layer):
     """[B, C] logits, a softmax over which shares out the classes that a user turns to next.
 
-    Linear in the embedding, plus a strength a class x ln(1 + the user's events in it). The second term lets habits past
-    a narrow embedding: for categories, ndcg@10 on four weeks of grocery baskets rose from 0.54 to 0.59, where
-    popularity has 0.54 and the user's own counts 0.56. An untrained head ranks a user's own classes first.
+    Linear in the embedding, plus, for each of H counts, a strength a class x ln(1 + the user's events in it). These let
+    habits past a narrow embedding. An untrained head ranks a user's own classes by the first count.
     """
 
     def __init__(self, classes: int, **kwargs: Any) -> None:
@@ -101,15 +100,21 @@ class HabitHead(keras.layers.Layer):
         self.classes = classes
         self.linear = keras.layers.Dense(classes, kernel_initializer="zeros")
 
-    def build(self, embedding_shape: Any, counts_shape: Any = None) -> None:
+    def build(self, embedding_shape: Any, counts_shape: Any) -> None:
         self.linear.build(embedding_shape)
-        self.habit = self.add_weight(shape=(self.classes,), initializer="ones", name="habit")
+        self.habit = self.add_weight(shape=(self.classes, counts_shape[-1]), initializer=_of_the_first, name="habit")
 
-    def call(self, embedding: KerasTensor, counts: KerasTensor) -> KerasTensor:  # [B, E], [B, C]
-        return self.linear(embedding) + self.habit * ops.log1p(counts)  # [B, C]
+    def call(self, embedding: KerasTensor, counts: KerasTensor) -> KerasTensor:  # [B, E], [B, C, H]
+        return self.linear(embedding) + ops.sum(self.habit * ops.log1p(counts), axis=-1)  # [B, C]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}
+
+
+def _of_the_first(shape: Any, dtype: Any = None) -> KerasTensor:
+    """Initial strengths [C, H]."""
+    first = ops.arange(shape[1]) == 0
+    return ops.broadcast_to(ops.cast(first, dtype), shape)
 
 
 @keras.saving.register_keras_serializable(package="userprofile")

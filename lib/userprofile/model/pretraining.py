@@ -50,12 +50,12 @@ class MaskedEvents(keras.layers.Layer):
 def build_pretraining_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Model:
     """The body of `spec` below what is asked of it.
 
-    In: as profile_model.build_model, without numbers. Out, over vocabulary indices and codes of what comes after each
+    In: what profile_model.build_model reads of events. Out, over vocabulary indices and codes of what comes after each
     event: item_states [B, T, item_width], told from the vectors of items; next_category_logits [B, T, categories];
     next_action_logits [B, T, 1 + actions], of sequence_action; next_gap_logits [B, T, GAP_CODES]. And first_view and
     second_view [B, embedding_width], of each user with events masked.
     """
-    inputs = {name: value for name, value in model_inputs(spec).items() if name != "dense"}
+    inputs = {name: value for name, value in model_inputs(spec).items() if name.startswith("sequence_")}
     body = keras.Model(
         inputs, dict(zip(("events", "states"), encoded_events(spec, settings, inputs), strict=True)), name=BODY
     )

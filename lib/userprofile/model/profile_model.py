@@ -34,8 +34,8 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     Settings: encoder, layers, heads, fusion, item_width, category_width, action_width, channel_width, sequence_width,
     dense_width, embedding_width, dropout, task_weights.
     In, by name: dense float32 [B, D] with NaN for null; sequence_action (code + 1, 0 padding), sequence_item,
-    sequence_category and sequence_<channel> int32 [B, T]; sequence_age_days float32 [B, T]. Out: embedding [B, E], and
-    what `heads` say.
+    sequence_category and sequence_<channel> int32 [B, T]; sequence_age_days float32 [B, T]; habit_item and
+    habit_category int32, habit_age_days float32 [B, K]. Out: embedding [B, E], and what `heads` say.
     """
     inputs = model_inputs(spec)
     present = present_of(inputs)
@@ -95,6 +95,10 @@ def model_inputs(spec: FeatureSpec) -> dict[str, KerasTensor]:
         "sequence_category": keras.Input((length,), name="sequence_category", dtype="int32"),
         "sequence_age_days": keras.Input((length,), name="sequence_age_days", dtype="float32"),
         **{key: keras.Input((length,), name=key, dtype="int32") for key in map(channel_key, spec.channels)},
+        **{
+            f"habit_{name}": keras.Input((spec.habit_length,), name=f"habit_{name}", dtype=dtype)
+            for name, dtype in (("item", "int32"), ("category", "int32"), ("age_days", "float32"))
+        },
     }
 
 

@@ -104,6 +104,7 @@ def feature_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec
         item_vocabulary_size=settings.item_vocabulary,
         window_days=(window.gap / DAY, window.horizon / DAY),
         churn_active_days=run.config.build_training_set.churn_active_days,
+        habit_length=settings.habit_length,
         quantiles=settings.numbers == "quantile",
         item_buckets=settings.item_buckets,
         channels=settings.channels,
