@@ -9,10 +9,11 @@ from typing import Any
 from userprofile.baselines.actions import ActionHabits, ActionMarkov, ActionRates, ActionShares
 from userprofile.baselines.boosting import BoostedTrees
 from userprofile.baselines.btyd import BgNbdPurchase, BgNbdSpend
+from userprofile.baselines.history_rules import HistoryRule
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RfmLogistic
 from userprofile.baselines.rung import Rung
-from userprofile.baselines.sets import LastSeen, Popularity, UserFrequency
+from userprofile.baselines.sets import CategoryPopularity, LastSeen, Popularity, UserFrequency
 from userprofile.baselines.spend import LastWindowSpend, MeanSpend
 from userprofile.baselines.waiting import WaitingByRecency, WaitingCurve
 from userprofile.errors import UsageError
@@ -24,8 +25,8 @@ KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         ActionHabits, ActionMarkov, ActionRates, ActionShares, BaseRate, BgNbdPurchase, BgNbdSpend, BoostedTrees,
-        LastSeen, LastWindowSpend, MeanSpend, Popularity, RecencyRule, RfmLogistic, UserFrequency, WaitingByRecency,
-        WaitingCurve,
+        CategoryPopularity, HistoryRule, LastSeen, LastWindowSpend, MeanSpend, Popularity, RecencyRule, RfmLogistic,
+        UserFrequency, WaitingByRecency, WaitingCurve,
     )
 }  # fmt: skip
 

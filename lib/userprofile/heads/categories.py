@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.special import expit, log_softmax
 
+from userprofile.baselines.ladder_of_sets import ladder_of_sets
 from userprofile.baselines.rung import Fit
-from userprofile.baselines.sets import OF_THE_REST, LastSeen, Popularity, UserFrequency
+from userprofile.baselines.sets import OF_THE_REST
 from userprofile.calibration.platt import PlattScaling
 from userprofile.feed.lists import multi_hot
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
@@ -96,13 +96,13 @@ class NextCategories(Head):
         return labels[LABEL].ravel(), predicted.ravel()
 
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
-        of_classes: dict[str, Any] = {"label": LABEL, "classes": spec.heads[self.name]}
-        own = {**of_classes, "sequence": spec.category_column}
-        return {
-            "popularity": partial(Popularity.fit, **of_classes),
-            "last_seen": partial(LastSeen.fit, **own),
-            "own_counts": partial(UserFrequency.fit, **own),
-        }
+        level = spec.category_level
+        return ladder_of_sets(
+            label=LABEL,
+            classes=spec.heads[self.name],
+            sequence=spec.category_column,
+            of_categories=f"sequence_category_{level - 1}" if level > 1 else "",
+        )
 
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
         """The likeliest, with their probabilities."""

@@ -52,7 +52,9 @@ class Serving:
 
     def to_json(self) -> str:
         """Heads in their order, each ladder from the simplest rung up."""
-        return json.dumps({name: asdict(one) for name, one in self.heads.items()}, allow_nan=False)
+        return json.dumps(
+            {name: asdict(one) for name, one in self.heads.items()}, allow_nan=False, separators=(",", ":")
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Serving:
