@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -98,10 +99,14 @@ def _bounded(learnt: Learnt, rule: str) -> Learnt:
 
 def strongest(matrix: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """The greatest values of each row, at most so many; of equal ones those of lower columns."""
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    kept = order[np.arange(len(order)) - matrix.indptr[row] < most]
-    return sparse.csr_matrix((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)
+    matrix.sort_indices()
+    kept = [
+        start + np.sort(np.argsort(-matrix.data[start:end], kind="stable")[:most])
+        for start, end in pairwise(matrix.indptr)
+    ]
+    places = np.concatenate([*kept, np.empty(0, np.int64)]).astype(np.int64)
+    lengths = np.cumsum([0, *map(len, kept)])
+    return sparse.csr_matrix((matrix.data[places], matrix.indices[places], lengths), shape=matrix.shape)
 
 
 def _stored(learnt: Learnt) -> Stored:

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 FEWEST_ROWS, FOLDS, SEED = 1_000, 5, 7
 
 # Cells that curves are fitted on, at most.
-CELLS = 100_000
+CELLS = 50_000
 
 # By how much steps must be better, so that chance seldom chooses them.
 STANDARD_ERRORS = 2
