@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from userprofile.baselines.factors import ImplicitFactors
+from userprofile.baselines.item_histories import DECAY_AN_EVENT, ItemHistories
+from userprofile.baselines.neighbours import UserNeighbours
 from userprofile.baselines.next_item import (
-    DECAY_AN_EVENT,
     LONGEST_STEP,
     RULES,
     ItemCosine,
-    ItemHistories,
     LastSeen,
     MarkovChain,
     Popularity,
@@ -24,6 +23,7 @@ from userprofile.baselines.next_item import (
 
 ITEMS = 5
 logs = st.lists(st.lists(st.integers(-1, ITEMS - 1), min_size=1, max_size=7), min_size=1, max_size=6)
+LOOPED = {name: rule for name, rule in RULES.items() if rule not in (UserNeighbours, ImplicitFactors)}
 
 
 def histories(log: list[list[int]]) -> ItemHistories:
@@ -57,10 +57,10 @@ def cosine(log: list[list[int]], one: int, other: int) -> float:
 @given(logs, logs)
 def test_rules_are_what_loops_give(log: list[list[int]], asked: list[list[int]]) -> None:
     train, of_all = histories(log), Counter(item for user in log for item in user if item >= 0)
-    found = {name: rule.fit(train, ITEMS).distributions(histories(asked)) for name, rule in RULES.items()}
+    found = {name: rule.fit(train, ITEMS).distributions(histories(asked)) for name, rule in LOOPED.items()}
     after_one, after_some = followers(log, 1), followers(log, LONGEST_STEP)
     for row, user in enumerate(asked):
-        expected: dict[str, Counter[int]] = {name: Counter() for name in RULES}
+        expected: dict[str, Counter[int]] = {name: Counter() for name in LOOPED}
         for item in range(ITEMS):
             expected["popularity"][item] = of_all[item]
             expected["markov"][item] = after_one[user[-1], item]
@@ -73,27 +73,5 @@ def test_rules_are_what_loops_give(log: list[list[int]], asked: list[list[int]])
 
 
 def test_every_rule_is_asked_for_by_its_name() -> None:
-    assert set(RULES.values()) == {Popularity, LastSeen, MarkovChain, SequentialRules, ItemCosine}
-
-
-@given(logs)
-def test_the_last_event_is_apart(log: list[list[int]]) -> None:
-    before, last = histories(log).without_last()
-    assert last.tolist() == [user[-1] for user in log]
-    assert [part.tolist() for part in np.split(before.items, before.starts[1:-1])] == [user[:-1] for user in log]
-
-
-@given(logs, st.data())
-def test_some_users_are_taken_in_the_order_asked(log: list[list[int]], data: st.DataObject) -> None:
-    users = data.draw(st.lists(st.integers(0, len(log) - 1), min_size=1, max_size=5))
-    some = histories(log).of_users(np.array(users))
-    assert [part.tolist() for part in np.split(some.items, some.starts[1:-1])] == [log[user] for user in users]
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_codes_become_places_in_the_vocabulary_also_of_a_slice(first: int) -> None:
-    lists = pa.array([[7, 0], [3, 8, 9], [9]], pa.list_(pa.int32()))[first:]
-    places = ItemHistories.of(lists, (9, 3, 7))
-    assert [part.tolist() for part in np.split(places.items, places.starts[1:-1])] == [[2, -1], [1, -1, 0], [0]][first:]
-    part = places.part(1, 2)
-    assert part.items.tolist() == [[1, -1, 0], [0]][first]
+    assert {*LOOPED.values()} == {Popularity, LastSeen, MarkovChain, SequentialRules, ItemCosine}
+    assert {**LOOPED, "user_user": UserNeighbours, "als": ImplicitFactors} == RULES

@@ -13,8 +13,9 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from userprofile.baselines import next_item_places
+from userprofile.baselines.item_histories import ItemHistories
 from userprofile.baselines.mixture import mixture_weights, ranking_weights
-from userprofile.baselines.next_item import RULES, ItemHistories, Popularity
+from userprofile.baselines.next_item import RULES, Popularity
 from userprofile.baselines.next_item_places import (
     Forecast,
     NetworkStates,

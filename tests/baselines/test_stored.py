@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +17,11 @@ from userprofile.baselines.bg_nbd import BetaGeometric
 from userprofile.baselines.boosting import BoostedTrees
 from userprofile.baselines.btyd import BgNbdPurchase, BgNbdSpend
 from userprofile.baselines.gamma_gamma import GammaGamma
+from userprofile.baselines.history_rules import KINDS as HISTORY_RULES
+from userprofile.baselines.history_rules import HistoryRule
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RfmLogistic
-from userprofile.baselines.sets import LastSeen, Popularity, UserFrequency
+from userprofile.baselines.sets import CategoryPopularity, LastSeen, Popularity, UserFrequency
 from userprofile.baselines.spend import LastWindowSpend, MeanSpend
 from userprofile.baselines.stored import KINDS, fields_of, rung_of
 from userprofile.baselines.waiting import WaitingByRecency, WaitingCurve
@@ -37,6 +41,7 @@ def null_where(mask: np.ndarray, values: np.ndarray) -> pa.Array:
 
 TABLE = pa.table(
     {
+        "user_id": [f"user {row // 2}" for row in range(ROWS)],
         "as_of_date": [datetime.date(2026, 1, 1 + 14 * (row % 2)) for row in range(ROWS)],
         "label_purchase": pa.array(RANDOM.integers(0, 2, ROWS), pa.int8()),
         "label_spend": RANDOM.integers(0, 9000, ROWS),
@@ -70,6 +75,8 @@ FITS = {
     "BgNbdPurchase": partial(BgNbdPurchase.fit, label="label_purchase", **WINDOW),
     "BgNbdSpend": partial(BgNbdSpend.fit, label="label_spend", **WINDOW),
     "BoostedTrees": partial(BoostedTrees.fit, label="label_purchase", objective="binary", **TREES),
+    "CategoryPopularity": partial(CategoryPopularity.fit, **OWN, of_categories="sequence_category_1"),
+    "HistoryRule": partial(HistoryRule.fit, **OWN, rule="markov"),
     "LastSeen": partial(LastSeen.fit, **OWN),
     "LastWindowSpend": partial(LastWindowSpend.fit, column="spend_30d"),
     "MeanSpend": MeanSpend.fit,
@@ -82,9 +89,12 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_every_rung_says_the_same_after_its_json(kind: str) -> None:
-    fitted = FITS[kind](TABLE)
+FITTED = [*(FITS[kind] for kind in sorted(KINDS)), *(partial(FITS["HistoryRule"], rule=rule) for rule in HISTORY_RULES)]
+
+
+@pytest.mark.parametrize("fit", FITTED, ids=[*sorted(KINDS), *HISTORY_RULES])
+def test_every_rung_says_the_same_after_its_json(fit: Callable[[pa.Table], Any]) -> None:
+    fitted = fit(TABLE)
     predicted = fitted.predict(TABLE)
     assert np.isfinite(predicted).all()
     back = rung_of(json.loads(json.dumps(fields_of(fitted), allow_nan=False)))

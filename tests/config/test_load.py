@@ -114,6 +114,13 @@ WRONG = [
     ("train_model.network.dropout=1", "train_model.network.dropout", "less than 1", "1"),
     ("next_items.network.width=63", "next_items.network.width", "a multiple of heads, which is 2", "63"),
     (
+        "next_items.sampled_loss=gbce",
+        "next_items.sampled_loss",
+        "softmax where next_items.sampled_items is 0",
+        "'gbce'",
+    ),
+    ("next_items.gbce_t=1.5", "next_items.gbce_t", "less than or equal to 1", "1.5"),
+    (
         "refine_events.max_quarantined_share=1.5",
         "refine_events.max_quarantined_share",
         "less than or equal to 1",

@@ -62,6 +62,7 @@ def test_our_row_stands_beside_the_ladder_and_what_is_published(job, log, mappin
     assert next(iter(rows)) == "profile"
     assert set(rows) == {
         "profile", "mixture", "network", "popularity", "markov", "sequential_rules", "item_cosine",
+        "user_user", "als",
     }  # fmt: skip
     assert rows["markov"]["hr@10"] == rows["markov"]["ndcg@10"] == 1
     assert rows["profile"]["ndcg@10"] > 0.9

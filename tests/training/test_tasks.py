@@ -26,7 +26,7 @@ from userprofile.training.trained import ITEMS, NETWORK, PREDICTIONS
 CIRCLE = 6
 SETTINGS = {
     "encoder": "transformer", "width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "sampled_items": 0,
-    "own_dropout": 0.0,
+    "sampled_loss": "softmax", "gbce_t": 0.75, "own_dropout": 0.0,
 }  # fmt: skip
 
 
@@ -103,9 +103,10 @@ def test_next_items_are_learnt_and_judged_as_saved(next_items, tmp_path: Path) -
     assert [request.spec.vocabulary[item] for item in best] == [history[-1] for history in asked]
 
 
-def test_items_told_from_sampled_ones_are_judged_among_all(next_items) -> None:
-    settings = {**SETTINGS, "sampled_items": 20}
-    history = train(next_items(settings=settings, epochs=40, patience=40), alone(), report=quiet).history
+@pytest.mark.parametrize(("loss", "epochs"), [("softmax", 40), ("gbce", 90)])
+def test_items_told_from_sampled_ones_are_judged_among_all(next_items, loss: str, epochs: int) -> None:
+    settings = {**SETTINGS, "sampled_items": 20, "sampled_loss": loss}
+    history = train(next_items(settings=settings, epochs=epochs, patience=epochs), alone(), report=quiet).history
     assert history[0]["validation"]["next_item"] == pytest.approx(np.log(CIRCLE), abs=0.3)
     assert max(entry["validation"]["ndcg@10"] for entry in history) > 0.99
     again = train(next_items(settings=settings, epochs=2, patience=40), alone(), report=quiet).history

@@ -9,69 +9,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 from scipy import sparse
 
-from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
+from userprofile.baselines.distributions import shares_of_sparse
+from userprofile.baselines.factors import ImplicitFactors
+from userprofile.baselines.item_histories import DECAY_AN_EVENT, ItemHistories
+from userprofile.baselines.neighbours import UserNeighbours
 
-# Of an event against the one after it, where a rule looks at more than the last; and how far a sequential rule reaches.
-DECAY_AN_EVENT = 0.7
+# How far a sequential rule reaches.
 LONGEST_STEP = 3
-
-
-@dataclass(frozen=True)
-class ItemHistories:
-    """The items of users' events, one user after the other, oldest first; -1 for one that is not known.
-
-    User u's are items[starts[u]:starts[u + 1]], at least one.
-    """
-
-    items: np.ndarray  # int
-    starts: np.ndarray  # int [U + 1]
-
-    @classmethod
-    def of(cls, lists: pa.ListArray, vocabulary: tuple[int, ...]) -> ItemHistories:
-        """Of codes of silver.codes; numbers are places in the vocabulary."""
-        starts = lists.offsets.to_numpy()
-        codes = lists.values.to_numpy()[starts[0] : starts[-1]]
-        known = vocabulary_index(codes, vocabulary).astype(np.int64) - FIRST_KNOWN_INDEX
-        return cls(np.maximum(known, -1), starts - starts[0])
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def part(self, first: int, end: int) -> ItemHistories:
-        """Users [first, end)."""
-        starts = self.starts[first : end + 1]
-        return ItemHistories(self.items[starts[0] : starts[-1]], starts - starts[0])
-
-    def of_users(self, users: np.ndarray) -> ItemHistories:
-        """Of these users, in this order."""
-        lengths = np.diff(self.starts)[users]
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        return ItemHistories(
-            self.items[np.repeat(self.starts[users] - starts[:-1], lengths) + np.arange(starts[-1])], starts
-        )
-
-    def without_last(self) -> tuple[ItemHistories, np.ndarray]:
-        """What comes before each user's last event, and the item of that event."""
-        is_last = np.zeros(len(self.items), bool)
-        is_last[self.starts[1:] - 1] = True
-        return ItemHistories(self.items[~is_last], self.starts - np.arange(len(self.starts))), self.items[is_last]
-
-    def users(self) -> np.ndarray:
-        """int [events], whose each is."""
-        return np.repeat(np.arange(len(self)), np.diff(self.starts))
-
-    def from_end(self) -> np.ndarray:
-        """int [events], 0 for a user's last one."""
-        return np.repeat(self.starts[1:], np.diff(self.starts)) - 1 - np.arange(len(self.items))
-
-    def weighted(self, items: int) -> sparse.csr_matrix:
-        """[U, K], DECAY_AN_EVENT to the power of how many events came after."""
-        known = self.items >= 0
-        weights = DECAY_AN_EVENT ** self.from_end()[known]
-        return sparse.csr_matrix((weights, (self.users()[known], self.items[known])), shape=(len(self), items))
 
 
 class NextItemRule(Protocol):
@@ -107,7 +53,7 @@ class LastSeen:
         return cls(items)
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
-        return _shares(histories.weighted(self.items))
+        return shares_of_sparse(histories.weighted(self.items))
 
 
 @dataclass(frozen=True)
@@ -121,9 +67,9 @@ class MarkovChain:
         return cls(_steps(histories, items, longest=1))
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
-        last = histories.items[histories.starts[1:] - 1]
+        last = histories.last()
         rows = self.followers[np.maximum(last, 0)].multiply((last >= 0)[:, None])
-        return _shares(rows.tocsr())
+        return shares_of_sparse(rows.tocsr())
 
 
 @dataclass(frozen=True)
@@ -140,7 +86,7 @@ class SequentialRules:
         return cls(_steps(histories, items, longest=LONGEST_STEP))
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
-        return _shares(histories.weighted(self.followers.shape[0]) @ self.followers)
+        return shares_of_sparse(histories.weighted(self.followers.shape[0]) @ self.followers)
 
 
 @dataclass(frozen=True)
@@ -148,26 +94,31 @@ class ItemCosine:
     """Items whose users are those of the user's items: cosine of binary user vectors (Sarwar et al. 2001)."""
 
     similar: sparse.csr_matrix  # [K, K], 0 on the diagonal
+    decay: float = DECAY_AN_EVENT
 
     @classmethod
     def fit(cls, histories: ItemHistories, items: int) -> ItemCosine:
         # Here and not above: it takes a second, and most jobs fit nothing.
         from sklearn.metrics.pairwise import cosine_similarity
 
-        of_users = histories.weighted(items) > 0
+        of_users = histories.counts(items) > 0
         similar = cosine_similarity(of_users.T.astype(np.float64), dense_output=False)
         return cls((similar - sparse.diags(similar.diagonal())).tocsr())
 
     def distributions(self, histories: ItemHistories) -> np.ndarray:
-        return _shares(histories.weighted(self.similar.shape[0]) @ self.similar)
+        return shares_of_sparse(histories.weighted(self.similar.shape[0], decay=self.decay) @ self.similar)
 
 
-RULES: dict[str, type[Popularity | LastSeen | MarkovChain | SequentialRules | ItemCosine]] = {
+Rule = Popularity | LastSeen | MarkovChain | SequentialRules | ItemCosine | UserNeighbours | ImplicitFactors
+
+RULES: dict[str, type[Rule]] = {
     "popularity": Popularity,
     "last_seen": LastSeen,
     "markov": MarkovChain,
     "sequential_rules": SequentialRules,
     "item_cosine": ItemCosine,
+    "user_user": UserNeighbours,
+    "als": ImplicitFactors,
 }
 
 
@@ -181,8 +132,3 @@ def _steps(histories: ItemHistories, items: int, *, longest: int) -> sparse.csr_
         weights = np.full(int(kept.sum()), 1 / distance)
         total += sparse.csr_matrix((weights, (before[kept], after[kept])), shape=(items, items))
     return total
-
-
-def _shares(rows: sparse.csr_matrix) -> np.ndarray:
-    dense = rows.toarray().astype(np.float32)
-    return dense / np.maximum(dense.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)

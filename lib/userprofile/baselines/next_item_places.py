@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize
 
+from userprofile.baselines.distributions import before_popularity, shares_of
+from userprofile.baselines.item_histories import ItemHistories
 from userprofile.baselines.mixture import mixture_weights, ranking_weights
-from userprofile.baselines.next_item import ItemHistories, NextItemRule, Popularity
+from userprofile.baselines.neighbours import evenly
+from userprofile.baselines.next_item import NextItemRule, Popularity
 
 # Numbers in memory at a time for each rule.
 _NUMBERS = 5_000_000
-
-# So little of every distribution is popularity's: of items that are the same to a rule the more popular comes first.
-_BEHIND = 1e-6
 
 # Users whose orders decide the weights, and items of each model that are looked at for each: its first ones.
 _USERS_TO_FIT_BY = 6_000
@@ -45,8 +45,7 @@ class NetworkStates:
 class Forecast:
     """Rules, and a network's states of the same users, about what comes after `histories`.
 
-    With `only_new` an item that a user had before is not expected again. Distributions are in double precision: how far
-    popularity stands behind a rule would be lost in single.
+    With `only_new` an item that a user had before is not expected again.
     """
 
     rules: Mapping[str, NextItemRule]
@@ -97,11 +96,11 @@ class Forecast:
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def _expected(self, shares: np.ndarray, part: ItemHistories) -> np.ndarray:
-        expected = (1 - _BEHIND) * shares.astype(np.float64) + _BEHIND * self.popularity.shares
+        expected = before_popularity(shares, self.popularity.shares)
         if self.only_new:
             known = part.items >= 0
             expected[part.users()[known], part.items[known]] = 0
-        return expected / np.maximum(expected.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return shares_of(expected)
 
 
 def fitted_temperature(validation: Forecast, target: np.ndarray) -> float:
@@ -129,7 +128,7 @@ def fitted_weights(validation: Forecast, target: np.ndarray) -> np.ndarray:
 
 def _some(forecast: Forecast, target: np.ndarray) -> tuple[Forecast, np.ndarray]:
     """Of users in even steps, as many as are to decide."""
-    some = np.unique(np.linspace(0, len(target) - 1, min(len(target), _USERS_TO_FIT_BY)).astype(int))
+    some = evenly(len(target), _USERS_TO_FIT_BY)
     return forecast.of_users(some), target[some]
 
 

@@ -27,15 +27,14 @@ class PlattScaling:
     def fit(cls, logit: np.ndarray, label: np.ndarray) -> PlattScaling:
         """Of the validation split. The identity for fewer than MINIMUM_ROWS rows, one class, or a falling curve.
 
-        Targets are Platt's (n+ + 1) / (n+ + 2) and 1 / (n- + 2), so that a split without overlap stays finite.
+        A split without overlap stays finite by its targets.
         """
         # Here and not above: it takes a second, and most jobs fit nothing.
         from sklearn.linear_model import LogisticRegression
 
         if reason := _unfit(label):
             return cls(not_fitted_because=reason)
-        bought = int(np.sum(label == 1))
-        target = np.where(label == 1, (bought + 1) / (bought + 2), 1 / (len(label) - bought + 2))
+        target = soft_targets(label)
         rows = np.concatenate([logit, logit]).astype(np.float64)[:, None]
         classes = np.repeat([1, 0], len(logit))
         curve = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1_000)
@@ -48,6 +47,12 @@ class PlattScaling:
     def probability(self, logit: np.ndarray) -> np.ndarray:
         """float64, same shape."""
         return expit(self.slope * logit.astype(np.float64) + self.intercept)
+
+
+def soft_targets(label: np.ndarray) -> np.ndarray:
+    """Platt's, in the place of 1 and 0: (n+ + 1) / (n+ + 2) and 1 / (n- + 2)."""
+    came = int(np.sum(label == 1))
+    return np.where(label == 1, (came + 1) / (came + 2), 1 / (len(label) - came + 2))
 
 
 def _unfit(label: np.ndarray) -> str:

@@ -152,9 +152,19 @@ class NextItems(Learning):
     """The next-item model of whole histories."""
 
     sampled_items: Annotated[int, Field(ge=0)]
+    sampled_loss: Literal["softmax", "gbce"]
+    gbce_t: Annotated[float, Field(ge=0, le=1)]
     contents: list[Literal["words", "text", "image"]]
     content_width: Count
     network: HistoryNetwork
 
     def of_task(self) -> dict[str, Any]:
-        return {**super().of_task(), "sampled_items": self.sampled_items}
+        sampled = {name: getattr(self, name) for name in ("sampled_items", "sampled_loss", "gbce_t")}
+        return {**super().of_task(), **sampled}
+
+    @field_validator("sampled_loss")
+    @classmethod
+    def _of_sampled_items(cls, loss: str, others: ValidationInfo) -> str:
+        if loss == "gbce" and others.data.get("sampled_items") == 0:
+            raise ValueError("softmax where next_items.sampled_items is 0, since gbce tells from sampled items alone")
+        return loss

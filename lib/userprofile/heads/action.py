@@ -15,7 +15,7 @@ from userprofile.baselines.actions import ActionHabits, ActionMarkov, ActionRate
 from userprofile.baselines.boosting import BoostedTrees
 from userprofile.baselines.cross_fit import log_odds
 from userprofile.baselines.rung import Fit
-from userprofile.calibration.platt import PlattScaling
+from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.calibration.temperature import Temperature
 from userprofile.columns import ACTIONS
 from userprofile.feed.lists import multi_hot
@@ -155,11 +155,12 @@ class WindowActions(_Actions):
 
     def calibration(self, raw: np.ndarray, labels: Arrays) -> Json:
         """One curve for all actions."""
-        return asdict(PlattScaling.fit(raw.ravel(), labels["label_window_actions"].ravel()))
+        row = np.repeat(np.arange(len(raw)), raw.shape[1])
+        return fitted_curve(raw.ravel(), labels["label_window_actions"].ravel(), row)
 
     def predicted(self, raw: np.ndarray, calibration: Json) -> np.ndarray:
         """[rows, A] probabilities."""
-        return PlattScaling(**calibration).probability(raw)
+        return curve_of(calibration).probability(raw)
 
     def judgement(self, labels: Arrays, predicted: np.ndarray) -> dict[str, np.ndarray]:
         came = labels["label_window_actions"]

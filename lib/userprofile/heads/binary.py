@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from userprofile.baselines.cross_fit import log_odds
 from userprofile.baselines.purchase import BaseRate, RecencyRule
 from userprofile.baselines.regression import RFM, RfmLogistic
 from userprofile.baselines.rung import Fit
-from userprofile.calibration.platt import PlattScaling
+from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words
 from userprofile.model.metrics import Metrics, binary_metrics
 from userprofile.numbers import dense_values
@@ -65,11 +64,11 @@ class _Binary(Head):
 
     def calibration(self, raw: np.ndarray, labels: Arrays) -> Json:
         known = ~np.isnan(labels[self.label])
-        return asdict(PlattScaling.fit(raw[known], labels[self.label][known]))
+        return fitted_curve(raw[known], labels[self.label][known], np.flatnonzero(known))
 
     def predicted(self, raw: np.ndarray, calibration: Json) -> np.ndarray:
         """Probabilities."""
-        return PlattScaling(**calibration).probability(raw)
+        return curve_of(calibration).probability(raw)
 
     def judgement(self, labels: Arrays, predicted: np.ndarray) -> dict[str, np.ndarray]:
         label = labels[self.label].astype(np.float64)

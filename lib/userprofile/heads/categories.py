@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.special import expit, log_softmax
 
+from userprofile.baselines.ladder_of_sets import ladder_of_sets
 from userprofile.baselines.rung import Fit
-from userprofile.baselines.sets import OF_THE_REST, LastSeen, Popularity, UserFrequency
-from userprofile.calibration.platt import PlattScaling
+from userprofile.baselines.sets import OF_THE_REST
+from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.feed.lists import multi_hot
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
 from userprofile.model.metrics import RANKING, Metrics, ranking_of_rows
 from userprofile.spec import FeatureSpec, frequent
 
 CATEGORIES_KEPT = 10
-
-# Cells of rows and categories that a curve is fitted on, at most.
-CELLS = 500_000
 
 LABEL = "label_next_categories"
 
@@ -79,12 +75,12 @@ class NextCategories(Head):
         return np.log(said + OF_THE_REST * OF_THE_REST)
 
     def calibration(self, raw: np.ndarray, labels: Arrays) -> Json:
-        step = 1 + raw.size // CELLS
-        return asdict(PlattScaling.fit(raw[::step].ravel(), labels[LABEL][::step].ravel()))
+        row = np.repeat(np.arange(len(raw)), raw.shape[1])
+        return fitted_curve(raw.ravel(), labels[LABEL].ravel(), row)
 
     def predicted(self, raw: np.ndarray, calibration: Json) -> np.ndarray:
         """[rows, C] probability that the user buys in the category."""
-        return PlattScaling(**calibration).probability(raw)
+        return curve_of(calibration).probability(raw)
 
     def judgement(self, labels: Arrays, predicted: np.ndarray) -> dict[str, np.ndarray]:
         return {**ranking_of_rows(labels[LABEL], predicted), "error": _errors(labels[LABEL], predicted)}
@@ -96,13 +92,13 @@ class NextCategories(Head):
         return labels[LABEL].ravel(), predicted.ravel()
 
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
-        of_classes: dict[str, Any] = {"label": LABEL, "classes": spec.heads[self.name]}
-        own = {**of_classes, "sequence": spec.category_column}
-        return {
-            "popularity": partial(Popularity.fit, **of_classes),
-            "last_seen": partial(LastSeen.fit, **own),
-            "own_counts": partial(UserFrequency.fit, **own),
-        }
+        level = spec.category_level
+        return ladder_of_sets(
+            label=LABEL,
+            classes=spec.heads[self.name],
+            sequence=spec.category_column,
+            of_categories=f"sequence_category_{level - 1}" if level > 1 else "",
+        )
 
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
         """The likeliest, with their probabilities."""

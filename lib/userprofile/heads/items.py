@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import softmax
 
+from userprofile.baselines.ladder_of_sets import ladder_of_sets
 from userprofile.baselines.rung import Fit, Rung
-from userprofile.baselines.sets import LastSeen, Popularity, UserFrequency
 from userprofile.feed.lists import first_listed
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
 from userprofile.model.metrics import LISTED_RANKING, Metrics, listed_ranking_of_rows
@@ -111,13 +110,12 @@ class _Items(Head):
         return None
 
     def ladder(self, spec: FeatureSpec, settings: LadderSettings) -> dict[str, Fit]:
-        classes = spec.heads[self.name]
-        rules: dict[str, Any] = {"popularity": Popularity.fit}
-        own = {
-            name: partial(rule, sequence="sequence_item")
-            for name, rule in (("last_seen", LastSeen.fit), ("own_counts", UserFrequency.fit))
-        }
-        return {name: partial(fit, label=self.label, classes=classes) for name, fit in {**rules, **own}.items()}
+        return ladder_of_sets(
+            label=self.label,
+            classes=spec.heads[self.name],
+            sequence="sequence_item",
+            of_categories=spec.category_column,
+        )
 
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
         """The first ones, with their scores."""

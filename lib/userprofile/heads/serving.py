@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -52,7 +52,8 @@ class Serving:
 
     def to_json(self) -> str:
         """Heads in their order, each ladder from the simplest rung up."""
-        return json.dumps({name: asdict(one) for name, one in self.heads.items()}, allow_nan=False)
+        of_heads = {name: vars(one) for name, one in self.heads.items()}
+        return json.dumps(of_heads, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Serving:

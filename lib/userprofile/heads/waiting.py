@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 from userprofile.baselines.cross_fit import log_odds
 from userprofile.baselines.rung import Fit
 from userprofile.baselines.waiting import WaitingByRecency, WaitingCurve
-from userprofile.calibration.platt import PlattScaling
+from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of
 from userprofile.model.metrics import Metrics, concordance
 from userprofile.numbers import dense_values
@@ -69,11 +68,11 @@ class DaysToPurchase(Head):
         interval = labels[INTERVAL][:, None]
         at_risk = np.arange(INTERVALS) <= interval
         came = (np.arange(INTERVALS) == interval)[at_risk]
-        return asdict(PlattScaling.fit(raw[at_risk], came.astype(np.float64)))
+        return fitted_curve(raw[at_risk], came.astype(np.float64), np.nonzero(at_risk)[0])
 
     def predicted(self, raw: np.ndarray, calibration: Json) -> np.ndarray:
         """[rows, K] probability of a purchase by the end of each interval."""
-        return 1 - np.cumprod(1 - PlattScaling(**calibration).probability(raw), axis=1)
+        return 1 - np.cumprod(1 - curve_of(calibration).probability(raw), axis=1)
 
     def judgement(self, labels: Arrays, predicted: np.ndarray) -> dict[str, np.ndarray]:
         interval, rows = labels[INTERVAL], np.arange(len(predicted))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from userprofile.baselines.next_item import RULES, ItemHistories, LastSeen, Popularity
+from userprofile.baselines.item_histories import ItemHistories
+from userprofile.baselines.next_item import RULES, LastSeen, Popularity
 from userprofile.baselines.next_item_places import Forecast, NetworkStates, fitted_temperature, fitted_weights
 from userprofile.baselines.serving import served
 from userprofile.config.leaderboard import LeaveOneOutBoard

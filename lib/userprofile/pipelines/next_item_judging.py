@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from userprofile.baselines.next_item import ItemHistories
+from userprofile.baselines.item_histories import ItemHistories
 from userprofile.errors import DataGateError
 from userprofile.feed.histories import HistorySpec
 from userprofile.feed.lists import list_array

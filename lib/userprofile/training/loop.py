@@ -21,9 +21,10 @@ from userprofile.training.collective import Collective
 from userprofile.training.guards import digest, of_rank, require_same, require_same_weights, weights_of
 from userprofile.training.keeper import Keeper
 from userprofile.training.limits import require_few_skipped, require_finite, require_rows
-from userprofile.training.progress import SKIPPED, Progress, losses_in_words, means
+from userprofile.training.progress import SKIPPED, Progress, epoch_in_words, means
 from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.rows import BUFFER_ROWS, Rows
+from userprofile.training.skipped import Skipped
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, WholeStep, training_step, validation_step
 from userprofile.training.tasks import task_of
@@ -74,7 +75,7 @@ def train(
         entry = {
             "epoch": state.epoch, "seconds": seconds, "train": losses, "validation": validation, "skipped": skipped,
         }  # fmt: skip
-        run.report(_in_words(entry, request.epochs))
+        run.report(epoch_in_words(entry, request.epochs))
         state.best.see(state.epoch, None if validation is None else task.unfit(validation))
         require_same_weights(collective, model, epoch=state.epoch, step=state.step)
         state.closed(entry, ended=run.is_patience_over(state, validation))
@@ -101,25 +102,41 @@ class _Run:
         """The rest of the epoch; mean loss per head over all of it, each batch seen before the weights learnt from
         it, and how many steps were skipped.
         """
+        skipped = Skipped(self.request, self.collective, self.rows, plan)
         for batch in self.rows.fed(plan, done=state.step):
-            state.stepped(step(batch))
+            sums = step(batch)
+            state.stepped(sums)
+            skipped.add(state.step, batch, sums)
             self.beat("training", state.epoch, state.steps)
             progress.step(state.epoch, state.step, state.sums.read)
             if state.steps % self.request.checkpoint_steps == 0:
                 require_same_weights(self.collective, state.model, epoch=state.epoch, step=state.step)
                 self.keeper.keep(state)
-            if state.steps % STEPS_BETWEEN_QUESTIONS == 0 and self._is_to_stop():
-                self.keeper.keep(state)
-                self.keeper.wait()
-                self.collective.barrier()  # the first rank to end has all others ended, rank 0 amid its writing
-                raise InterruptedRunError(
-                    f"the training was stopped after step {state.step:,} of epoch {state.epoch}",
-                    fix="the same command goes on from there",
-                )
-        sums = state.sums.read()
-        skipped = int(sums[SKIPPED])
-        require_few_skipped(skipped, plan.steps, self.request.skipped_steps, state.epoch)
-        return means(sums), skipped
+            if state.steps % STEPS_BETWEEN_QUESTIONS == 0:
+                self._require_few(skipped, state, limit=self.request.skipped_steps)
+                self._end_if_asked(state)
+        self._require_few(skipped, state, limit=min(self.request.skipped_steps, plan.steps - 1))
+        of_epoch = state.sums.read()
+        return means(of_epoch), int(of_epoch[SKIPPED])
+
+    def _require_few(self, skipped: Skipped, state: TrainingState, *, limit: int) -> None:
+        """No more steps are skipped than the limit; else rank 0's last checkpoint is let stand before any rank ends."""
+        skipped.look(self.report)
+        found = int(state.sums.read()[SKIPPED])
+        if found > limit:
+            self.keeper.wait()
+            self.collective.barrier()
+        require_few_skipped(skipped.culprits, skipped=found, steps=state.step, limit=limit, epoch=state.epoch)
+
+    def _end_if_asked(self, state: TrainingState) -> None:
+        if self._is_to_stop():
+            self.keeper.keep(state)
+            self.keeper.wait()
+            self.collective.barrier()  # the first rank to end has all others ended, rank 0 amid its writing
+            raise InterruptedRunError(
+                f"the training was stopped after step {state.step:,} of epoch {state.epoch}",
+                fix="the same command goes on from there",
+            )
 
     def is_patience_over(self, state: TrainingState, validation: Losses | None) -> bool:
         """As rank 0 sees it, before the epoch is closed."""
@@ -144,7 +161,8 @@ class _Run:
         for number, batch in enumerate(self.rows.fed(plan), start=1):
             sums.add(step(batch))
             self.beat("validating", epoch, number)
-        return require_finite(means(self.collective.sum(sums.read())), epoch)
+        skipped = Skipped(self.request, self.collective, self.rows, plan)
+        return require_finite(means(self.collective.sum(sums.read())), epoch, skipped.in_pass)
 
     def announced(self, plan: Plan, state: TrainingState) -> Progress:
         """Says what begins."""
@@ -220,15 +238,3 @@ def _files(
             HISTORY: json.dumps(history, indent=1).encode(),
             PLAN: json.dumps(plan).encode(),
         }
-
-
-def _in_words(entry: dict[str, Any], epochs: int) -> str:
-    validation = entry["validation"]
-    judged = "no validation rows"
-    if validation:
-        losses = {head: loss for head, loss in validation.items() if head in entry["train"]}
-        further = "".join(f", {name} {value:.4f}" for name, value in validation.items() if name not in losses)
-        judged = f"validation {losses_in_words(losses)}{further}"
-    skipped = f"; skipped for gradients that are no finite numbers: {entry['skipped']:,}" if entry["skipped"] else ""
-    learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
-    return f"{learnt}; {judged}{skipped}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -54,3 +55,16 @@ class Progress:
             f"epoch {epoch}/{self.epochs}, step {step}/{self.steps}, {rate * self.batch_rows:,.0f} examples/s, "
             f"{losses_in_words(means(sums()))}, at most {left:,.0f} s left"
         )
+
+
+def epoch_in_words(entry: Mapping[str, Any], epochs: int) -> str:
+    """Of an entry of the history."""
+    validation = entry["validation"]
+    judged = "no validation rows"
+    if validation:
+        losses = {head: loss for head, loss in validation.items() if head in entry["train"]}
+        further = "".join(f", {name} {value:.4f}" for name, value in validation.items() if name not in losses)
+        judged = f"validation {losses_in_words(losses)}{further}"
+    skipped = f"; skipped for gradients that are no finite numbers: {entry['skipped']:,}" if entry["skipped"] else ""
+    learnt = f"epoch {entry['epoch']}/{epochs} in {entry['seconds']:.1f} s: {losses_in_words(entry['train'])}"
+    return f"{learnt}; {judged}{skipped}"

@@ -70,10 +70,10 @@ class TrainingRequest:
         return json.dumps(fields, sort_keys=True, allow_nan=False)
 
     def identity(self) -> str:
-        """Equal where training would do the same: how long it may take and where it stands is left out."""
+        """Equal where training would do the same: its limits, and where it stands, are left out."""
         beside = {
             "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "ranks", "checkpoints", "checkpoint_steps",
-            "threads_per_rank",
+            "threads_per_rank", "skipped_steps",
         }  # fmt: skip
         fields = {name: value for name, value in json.loads(self.to_json()).items() if name not in beside}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

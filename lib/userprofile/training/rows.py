@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import starmap
 
-from userprofile.feed.plan import Plan, RowGroup, plan_pass, shards_of_rank
+from userprofile.feed.plan import Block, Plan, RowGroup, plan_pass, shards_of_rank
 from userprofile.feed.read import Batch, Form, batches
 from userprofile.tables.row_groups import row_groups
 from userprofile.training.collective import Collective
+from userprofile.training.findings import Place
 from userprofile.training.request import TrainingRequest
 
 # Rows that a shard shuffles in memory.
@@ -48,3 +49,22 @@ class Rows:
     def fed(self, plan: Plan, *, done: int = 0) -> Iterator[Batch]:
         """The batches of the plan's steps but the first `done`."""
         return batches(plan, self._shards, self._form, done=done)
+
+    def places(self, plan: Plan, step: int) -> list[Place | None]:
+        """Where each row of this rank's batch of the step, counted from 1, lies; None for one that pads."""
+        found: list[Place | None] = []
+        for shard in self._shards:
+            rows = list(_rows_of(plan.shards[shard], plan.batch_rows, step))
+            found += [*rows, *[None] * (plan.batch_rows - len(rows))]
+        return found
+
+
+def _rows_of(blocks: Sequence[Block], batch_rows: int, step: int) -> Iterator[Place]:
+    """Of one shard, in the order of feed.read.batches."""
+    batch = step - 1
+    for block in blocks:
+        if batch < (batches := -(-block.rows // batch_rows)):
+            lying = [Place(part.file, part.index, row) for part in block.ranges for row in range(part.start, part.stop)]
+            yield from (lying[row] for row in block.order()[batch * batch_rows : (batch + 1) * batch_rows])
+            return
+        batch -= batches

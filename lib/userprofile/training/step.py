@@ -29,8 +29,8 @@ class WholeStep:
 
     Gradients are of the sum over this rank's rows, of so many equal parts one after the other; they are added up over
     parts and ranks and divided by the global weight, so that a rank with more padding counts for less, exactly. Where
-    the mean gradient is no finite number no rank changes a weight, and the step counts for nothing but SKIPPED. With
-    `half_of_rows`, the rows of a global batch, gradients travel in half precision.
+    the mean gradient or a loss is no finite number no rank changes a weight, and the step counts for nothing but
+    SKIPPED. With `half_of_rows`, the rows of a global batch, gradients travel in half precision.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class WholeStep:
         """Change the weights."""
         mean = [tf.math.divide_no_nan(one, sums[WEIGHT]) for one in gradients]
         clipped, norm = tf.clip_by_global_norm(mean, LARGEST_GRADIENT_NORM)
-        is_finite = tf.math.is_finite(norm)
+        is_finite = tf.reduce_all([tf.math.is_finite(one) for one in (norm, *sums.values())])
 
         def applied() -> tf.Tensor:
             self._optimiser.apply(clipped)

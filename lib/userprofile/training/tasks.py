@@ -21,6 +21,7 @@ from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec
 from userprofile.feed.read import Form
 from userprofile.heads.every import heads_of, label_schema
 from userprofile.heads.head import Arrays, Head
+from userprofile.model.gbce import beta_of, evenly_drawn_items, gbce_loss
 from userprofile.model.metrics import NDCG
 from userprofile.model.next_item import (
     STATE,
@@ -165,8 +166,12 @@ class NextItem:
         count = self.settings["sampled_items"]
         if not count:
             return softmax_loss(states, known, bias, target)
-        drawn = drawn_items(count, items=len(self.spec.vocabulary) - self.spec.new_items, seed=model.draws)
-        return sampled_softmax_loss(states, known, bias, target, drawn)
+        items = len(self.spec.vocabulary) - self.spec.new_items
+        if self.settings["sampled_loss"] == "gbce":
+            drawn = evenly_drawn_items(count, items=items, seed=model.draws)
+            beta = beta_of(self.settings["gbce_t"], drawn=count, items=items)
+            return gbce_loss(states, known, bias, target, drawn, beta=beta)
+        return sampled_softmax_loss(states, known, bias, target, drawn_items(count, items=items, seed=model.draws))
 
     def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return sums[NEXT_ITEM]
