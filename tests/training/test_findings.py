@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from userprofile.spec import DenseFeature
+from userprofile.numbers import DenseFeature
 from userprofile.training.collective import alone
 from userprofile.training.findings import Place, finding
 from userprofile.training.rows import Rows

@@ -11,7 +11,8 @@ import numpy as np
 
 from userprofile.feed.histories import HistorySpec
 from userprofile.feed.read import Batch
-from userprofile.spec import FeatureSpec, signed_log
+from userprofile.numbers import signed_log
+from userprofile.spec import FeatureSpec
 from userprofile.training.progress import WEIGHT
 
 DENSE, LABEL = "dense", "label_"
@@ -57,7 +58,7 @@ def _no_numbers(batch: Batch) -> Iterator[tuple[str, np.ndarray]]:
     """By input or label, which rows hold one. NaN is null, and legal, among labels."""
     for name, values in batch.items():
         if name not in (DENSE, WEIGHT) and np.issubdtype(values.dtype, np.floating):
-            is_bad = np.isinf(values) if name.startswith(LABEL) else ~np.isfinite(values)
+            is_bad: np.ndarray = np.isinf(values) if name.startswith(LABEL) else ~np.isfinite(values)
             yield name, is_bad.reshape(len(values), -1).any(axis=1)
 
 
