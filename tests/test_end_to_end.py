@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
@@ -120,6 +121,25 @@ def test_every_user_seen_has_one_scored_profile(first, folder):
     assert profiles["scores_missing_because"].null_count() == profiles.height
 
 
+def test_a_profile_has_an_interest_vector_by_the_weighting_that_was_best_on_validation(first, folder):
+    profiles = table(folder, "gold.user_profiles")
+    model = folder / "models" / first["metrics"]["train_model"]["model_version"]
+    network = yaml.safe_load((model / "config.yaml").read_text())["train_model"]["network"]
+    interests = profiles["interest_vector"].drop_nulls()
+    assert set(interests.list.len()) == {network["item_width"] + network["category_width"]}
+    lengths = interests.list.eval(pl.element() ** 2).list.sum()
+    assert ((lengths - 1).abs() < 1e-4).all()
+    sequences = table(folder, "gold.user_sequences")
+    seen = sequences.filter(pl.col("sequence_category_1").list.eval(pl.element() > 0).list.any())["user_id"]
+    assert set(profiles.filter(pl.col("interest_vector").is_not_null())["user_id"]) <= set(seen)
+    assert interests.len() > 0.9 * seen.len()
+    told = json.loads((model / "metrics.json").read_text())["interest"]
+    of_validation = {name: found["hr@10"] for name, found in told["validation"].items() if name != "popularity"}
+    assert set(of_validation) == {"rule", "least_squares", "attention"}
+    assert of_validation[told["served_by"]] == max(of_validation.values())
+    assert json.loads((model / "interest.json").read_text())["weighting"] == told["served_by"]
+
+
 def test_bots_have_a_profile_but_teach_nothing(first, folder):
     events, examples = table(folder, "silver.events"), table(folder, "gold.training_examples")
     bots = set(events.filter("is_bot")["user_id"])
@@ -153,10 +173,10 @@ def test_no_raw_id_leaves_bronze_and_quarantine(first, folder):
 def test_the_model_folder_tells_how_it_was_made(first, folder):
     model = folder / "models" / first["metrics"]["train_model"]["model_version"]
     assert {path.name for path in model.iterdir()} >= {
-        "network.keras", "spec.json", "metrics.json", "serving.json", "history.json", "config.yaml",
+        "network.keras", "spec.json", "metrics.json", "serving.json", "interest.json", "history.json", "config.yaml",
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
-    assert set(measures) == {"validation", "test", "calibration_error", "served_by"}
+    assert set(measures) == {"validation", "test", "calibration_error", "served_by", "interest"}
     assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
     assert "popularity" in measures["test"]["next_categories"]
     assert set(measures["served_by"]) == set(HEADS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from userprofile.columns import ACTIONS
@@ -59,6 +60,12 @@ def body_of(
     ]
     fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")
     return fusion(parts), states
+
+
+def event_tables(model: keras.Model) -> dict[str, np.ndarray]:
+    """What a network learnt of item [I, item_width] and category [C, category_width], by vocabulary index."""
+    item, category, *_ = model.get_layer("event").tables
+    return {"item": item.embeddings.numpy(), "category": category.embeddings.numpy()}
 
 
 def _present(inputs: Mapping[str, KerasTensor]) -> KerasTensor:

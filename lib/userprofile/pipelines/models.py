@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from userprofile.errors import DataGateError
+from userprofile.interest.choice import INTEREST_FILE
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE
@@ -31,7 +32,7 @@ def latest_model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | No
 def model_files(run: Run, model: dict[str, Any]) -> dict[str, bytes]:
     """Those that scoring needs, of a row of ops.models. Raises DataGateError where one cannot be read."""
     folder = Path(run.config.models) / model["model_version"]
-    return {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE)}
+    return {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE, INTEREST_FILE)}
 
 
 def _file(path: Path) -> bytes:

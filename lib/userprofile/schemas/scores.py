@@ -8,8 +8,8 @@ from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.profiles import UserProfiles
 
 SCORE_COLUMNS = (
-    "embedding", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase", "next_action",
-    "window_actions", "next_categories", "next_item", "window_items",
+    "embedding", "interest_vector", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase",
+    "next_action", "window_actions", "next_categories", "next_item", "window_items",
 )  # fmt: skip
 
 SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
