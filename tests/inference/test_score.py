@@ -20,10 +20,11 @@ from userprofile.heads.every import heads_of
 from userprofile.heads.serving import HeadServing, Serving
 from userprofile.inference import score
 from userprofile.inference.score import Scorer, cached_scorer
+from userprofile.inference.space import Alignment, Space
 from userprofile.interest.choice import Interest
 from userprofile.interest.weightings import Rule
 from userprofile.model.profile_model import build_model
-from userprofile.schemas.scores import SCORES
+from userprofile.schemas.scores import SCORES, VECTOR_COLUMNS, VECTORS
 from userprofile.spec import DenseFeature, FeatureSpec
 
 CATEGORIES, ITEMS, ACTIONS = tuple(range(100, 112)), (5, 6), (0, 4)
@@ -80,7 +81,7 @@ def files(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dic
     network.save(path)
     texts = {
         "spec.json": SPEC.to_json(), "serving.json": SERVING.to_json(), "interest.json": INTEREST.to_json(),
-        "words.json": json.dumps(WORDS),
+        "space.json": Space("a", "it is the first").to_json(), "words.json": json.dumps(WORDS),
     }  # fmt: skip
     return {"network.keras": path.read_bytes(), **{name: text.encode() for name, text in texts.items()}}
 
@@ -138,6 +139,27 @@ def test_an_interest_is_the_weighted_sum_of_what_the_network_learnt_of_items_and
             assert vector is None
     assert None in found
     assert len([vector for vector in found if vector is not None]) > 2
+
+
+def test_an_aligned_model_turns_its_vectors_and_nothing_else(files, scores) -> None:
+    widths = {"embedding": 4, "interest_vector": 8}
+    chance = np.random.default_rng(17)
+    turns = {column: np.linalg.qr(chance.normal(size=(width, width)))[0] for column, width in widths.items()}
+    alignments = {column: Alignment(turn.tolist(), 9, 2, 0.1, 0.2, 0.9) for column, turn in turns.items()}
+    space = Space("a", "aligned to b", "b", alignments)
+    scorer = Scorer.load({**files, "space.json": space.to_json().encode()})
+    turned = scorer.score(users(7))
+    assert turned.drop_columns(list(VECTOR_COLUMNS)).equals(scores.drop_columns(list(VECTOR_COLUMNS)))
+    for column, turn in turns.items():
+        for before, after in zip(scores[column].to_pylist(), turned[column].to_pylist(), strict=True):
+            assert (before is None) == (after is None)
+            if before is not None:
+                np.testing.assert_allclose(after, np.array(before) @ turn, atol=1e-5)
+    vectors = scorer.vectors(users(7))
+    assert vectors.schema == VECTORS
+    for column in VECTOR_COLUMNS:
+        assert vectors[column].to_pylist() == turned[column].to_pylist()
+    assert scorer.vectors(users(0)).num_rows == 0
 
 
 def test_a_probability_is_the_calibrated_one_of_the_network(scores, said) -> None:
@@ -200,7 +222,7 @@ def test_no_users_have_no_scores(files: Mapping[str, bytes]) -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(UsageError, match=r"network\.keras, serving\.json, interest\.json, words\.json"):
+    with pytest.raises(UsageError, match=r"network\.keras, serving\.json, interest\.json, space\.json, words\.json"):
         Scorer.load({"spec.json": b"{}"})
 
 

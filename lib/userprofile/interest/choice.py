@@ -24,8 +24,8 @@ from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 
 INTEREST_FILE = "interest.json"
 
-# Numbers of vectors in memory at once: 200 MB.
-NUMBERS = 50_000_000
+# Numbers of vectors that weights are fitted on at most: 80 MB.
+NUMBERS = 20_000_000
 ROWS_AT_ONCE = 2_000
 
 BY = ("hr@10", "ndcg@10")
@@ -80,9 +80,9 @@ def fit_interest(
     The rule serves where nothing can be learnt or no row tells weightings apart; a simpler one where they are equal.
     """
     train = _Split.of(spec, vectors, _some(rows["train"], spec, vectors))
-    if not train.bought.any():
-        return Interest(rule, "no category that the network knows is bought in the training rows"), {}
     buyers = train.of_buyers()
+    if not len(buyers.bought):
+        return Interest(rule, "no category that the network knows is bought in the training rows"), {}
     means = category_means(train.histories, train.category, FIRST_KNOWN_INDEX + len(spec.category_vocabulary))
     fitted: dict[str, Weighting] = {
         "rule": rule,

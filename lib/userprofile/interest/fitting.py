@@ -16,8 +16,6 @@ from userprofile.interest.weightings import (
     likeness,
 )
 
-# Numbers of least squares: an action and a bucket of age each.
-CELLS = ACTION_ROWS * AGE_BUCKETS
 USERS_AT_ONCE = 1_000
 
 # Of the squares of an attention's numbers, next to a loss of 1 at most: what nothing speaks for stays at 0.
@@ -32,23 +30,28 @@ def fit_least_squares(histories: Histories, bought: np.ndarray, category: np.nda
     vector, by the normal equations, of least norm where several are as near; an action and age that nobody has gets 0.
     """
     target = bought @ category / np.maximum(bought.sum(axis=1, keepdims=True), 1)  # [B, W]
-    gram, moments = np.zeros((CELLS, CELLS)), np.zeros(CELLS)
+    used = np.unique(_cells(histories)[histories.known])
+    gram, moments = np.zeros((len(used), len(used))), np.zeros(len(used))
     for start in range(0, len(target), USERS_AT_ONCE):
         some = slice(start, start + USERS_AT_ONCE)
-        sums = _sums_by_cell(histories.some(some))
+        sums = _sums_by_cell(histories.some(some), used)
         gram += np.einsum("bkw,blw->kl", sums, sums, optimize=True)
         moments += np.einsum("bkw,bw->k", sums, target[some])
-    used = np.diag(gram) > 0
-    weight = np.zeros(CELLS)
-    weight[used] = np.linalg.lstsq(gram[np.ix_(used, used)], moments[used], rcond=None)[0]
+    weight = np.zeros(ACTION_ROWS * AGE_BUCKETS)
+    weight[used] = np.linalg.lstsq(gram, moments, rcond=None)[0]
     return LeastSquares(weight.reshape(ACTION_ROWS, AGE_BUCKETS).tolist())
 
 
-def _sums_by_cell(histories: Histories) -> np.ndarray:
-    """[B, CELLS, W]: of each action and bucket of age the sum of the user's vectors."""
-    cells = histories.action * AGE_BUCKETS + age_buckets(histories)  # [B, T]
-    sums = np.zeros((len(cells), CELLS, histories.vectors.shape[2]), np.float32)
-    np.add.at(sums, (np.nonzero(histories.known)[0], cells[histories.known]), histories.vectors[histories.known])
+def _cells(histories: Histories) -> np.ndarray:
+    """int [B, T]: an action and a bucket of age as one number."""
+    return histories.action * AGE_BUCKETS + age_buckets(histories)
+
+
+def _sums_by_cell(histories: Histories, used: np.ndarray) -> np.ndarray:
+    """[B, K, W]: of each `used` cell the sum of the user's vectors."""
+    place = np.searchsorted(used, _cells(histories)[histories.known])
+    sums = np.zeros((len(histories.known), len(used), histories.vectors.shape[2]), np.float32)
+    np.add.at(sums, (np.nonzero(histories.known)[0], place), histories.vectors[histories.known])
     return sums
 
 

@@ -12,5 +12,8 @@ SCORE_COLUMNS = (
     "next_action", "window_actions", "next_categories", "next_item", "window_items",
 )  # fmt: skip
 
+VECTOR_COLUMNS = ("embedding", "interest_vector")
+
 SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
+VECTORS = pa.schema([SCORES.field(name) for name in ("user_id", "as_of_date", *VECTOR_COLUMNS)])
 NAMED_SCORES = SCORES.field("next_categories").type
