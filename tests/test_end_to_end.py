@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
@@ -17,6 +19,7 @@ from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.evaluate_model import evaluate_model
 from userprofile.pipelines.finetune_model import finetune_model
+from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.job import run_job
 from userprofile.pipelines.leaderboard import leaderboard
 from userprofile.pipelines.pretrain_model import pretrain_model
@@ -121,6 +124,33 @@ def test_every_user_seen_has_one_scored_profile(first, folder):
     assert profiles["scores_missing_because"].null_count() == profiles.height
 
 
+def test_a_profile_has_an_interest_vector_by_the_weighting_that_was_best_on_validation(first, folder):
+    profiles = table(folder, "gold.user_profiles")
+    model = folder / "models" / first["metrics"]["train_model"]["model_version"]
+    network = yaml.safe_load((model / "config.yaml").read_text())["train_model"]["network"]
+    interests = profiles["interest_vector"].drop_nulls()
+    assert set(interests.list.len()) == {network["item_width"] + network["category_width"]}
+    lengths = interests.list.eval(pl.element() ** 2).list.sum()
+    assert ((lengths - 1).abs() < 1e-4).all()
+    sequences = table(folder, "gold.user_sequences")
+    seen = sequences.filter(pl.col("sequence_category_1").list.eval(pl.element() > 0).list.any())["user_id"]
+    assert set(profiles.filter(pl.col("interest_vector").is_not_null())["user_id"]) <= set(seen)
+    assert interests.len() > 0.9 * seen.len()
+    told = json.loads((model / "metrics.json").read_text())["interest"]
+    of_validation = {name: found["hr@10"] for name, found in told["validation"].items() if name != "popularity"}
+    assert set(of_validation) == {"rule", "least_squares", "attention"}
+    assert of_validation[told["served_by"]] == max(of_validation.values())
+    assert json.loads((model / "interest.json").read_text())["weighting"] == told["served_by"]
+
+
+def test_a_first_model_begins_a_space(first, folder):
+    began = first["metrics"]["train_model"]["model_version"]
+    assert set(table(folder, "gold.user_profiles")["embedding_space"]) == {began}
+    told = json.loads((folder / "models" / began / "metrics.json").read_text())["embedding_space"]
+    assert (told["name"], told["aligned_to"]) == (began, None)
+    assert "no model was trained before" in told["because"]
+
+
 def test_bots_have_a_profile_but_teach_nothing(first, folder):
     events, examples = table(folder, "silver.events"), table(folder, "gold.training_examples")
     bots = set(events.filter("is_bot")["user_id"])
@@ -154,10 +184,11 @@ def test_no_raw_id_leaves_bronze_and_quarantine(first, folder):
 def test_the_model_folder_tells_how_it_was_made(first, folder):
     model = folder / "models" / first["metrics"]["train_model"]["model_version"]
     assert {path.name for path in model.iterdir()} >= {
-        "network.keras", "spec.json", "metrics.json", "serving.json", "history.json", "config.yaml",
+        "network.keras", "spec.json", "metrics.json", "serving.json", "interest.json", "space.json", "history.json",
+        "config.yaml",
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
-    assert set(measures) == {"validation", "test", "calibration_error", "served_by"}
+    assert set(measures) == {"validation", "test", "calibration_error", "served_by", "interest", "embedding_space"}
     assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
     assert "popularity" in measures["test"]["next_categories"]
     assert set(measures["served_by"]) == set(HEADS)
@@ -246,6 +277,30 @@ def test_a_forced_rerun_leaves_the_same_rows(first, once, folder):
         assert rows.sort(keys).equals(table(folder, name).sort(keys)), name
 
 
+def test_a_retrained_model_stays_in_the_space_of_the_first_and_says_how_well(first, once, folder):
+    began = first["metrics"]["train_model"]["model_version"]
+    seed = ("--set", "train_model.seed=8")
+    trained = once(*seed, job=train_model)
+    assert trained["exit_code"] == 0, trained
+    figures = trained["metrics"]["train_model"]
+    assert figures["model_version"] != figures["embedding_space"] == began
+    told = json.loads((folder / "models" / figures["model_version"] / "metrics.json").read_text())["embedding_space"]
+    assert (told["name"], told["aligned_to"]) == (began, began)
+    for column in ("embedding", "interest_vector"):
+        assert told[column]["anchors"] > 4 * told[column]["held_out"] - 5 > 0
+        assert 0 < told[column]["residual"] < 2**0.5
+        assert told[column]["cosine_after"] > told[column]["cosine_before"]
+    assert once(*seed, job=infer_profiles)["exit_code"] == 0
+    profiles = table(folder, "gold.user_profiles")
+    assert set(profiles["model_version"]) == {began, figures["model_version"]}
+    assert set(profiles["embedding_space"]) == {began}
+    of_models = [
+        np.array(rows.sort("user_id")["embedding"].to_list()) for rows in profiles.partition_by("model_version")
+    ]
+    one, other = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in of_models)
+    assert (one * other).sum(axis=1).mean() == pytest.approx(told["embedding"]["cosine_after"], abs=0.2)
+
+
 def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(first, once, folder):
     nothing = once("--set", "finetune_model.task=purchase", job=finetune_model)
     assert nothing["exit_code"] == 3
@@ -264,3 +319,4 @@ def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(fir
     whole = once("--set", "train_model.start=pretrained", job=train_model)
     assert whole["exit_code"] == 0, whole
     assert whole["metrics"]["train_model"]["model_version"] != first["metrics"]["train_model"]["model_version"]
+    assert whole["metrics"]["train_model"]["embedding_space"] == first["metrics"]["train_model"]["model_version"]

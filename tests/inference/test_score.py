@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy.special import expit, log_softmax, softmax
 
+from userprofile import columns
 from userprofile.baselines.purchase import BaseRate
 from userprofile.baselines.stored import fields_of
 from userprofile.errors import UsageError
@@ -19,9 +20,12 @@ from userprofile.heads.every import heads_of
 from userprofile.heads.serving import HeadServing, Serving
 from userprofile.inference import score
 from userprofile.inference.score import Scorer, cached_scorer
+from userprofile.inference.space import Alignment, Space
+from userprofile.interest.choice import Interest
+from userprofile.interest.weightings import Rule
 from userprofile.model.profile_model import build_model
 from userprofile.numbers import DenseFeature
-from userprofile.schemas.scores import SCORES
+from userprofile.schemas.scores import SCORES, VECTOR_COLUMNS, VECTORS
 from userprofile.spec import FeatureSpec
 
 CATEGORIES, ITEMS, ACTIONS = tuple(range(100, 112)), (5, 6), (0, 4)
@@ -56,6 +60,8 @@ WORDS = {
     "category": {code: f"category {code}" for code in CATEGORIES},
     "item": {code: f"item {code}" for code in ITEMS},
 }
+INTEREST = Interest(Rule(30.0, {action: place + 1.0 for place, action in enumerate(columns.ACTIONS)}), "it is simple")
+VOCABULARIES = ((0, SPEC.item_vocabulary), (1, SPEC.category_vocabulary))
 ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5, "fusion": "gated", "task_weights": "uncertainty"}
 WIDTHS = (
     "item_width",
@@ -82,7 +88,10 @@ def network() -> keras.Model:
 def files(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     path: Path = tmp_path_factory.mktemp("model") / "network.keras"
     network.save(path)
-    texts = {"spec.json": SPEC.to_json(), "serving.json": SERVING.to_json(), "words.json": json.dumps(WORDS)}
+    texts = {
+        "spec.json": SPEC.to_json(), "serving.json": SERVING.to_json(), "interest.json": INTEREST.to_json(),
+        "space.json": Space("a", "it is the first").to_json(), "words.json": json.dumps(WORDS),
+    }  # fmt: skip
     return {"network.keras": path.read_bytes(), **{name: text.encode() for name, text in texts.items()}}
 
 
@@ -120,6 +129,46 @@ def test_scores_are_declared_and_in_the_order_of_users(scores, said) -> None:
     assert scores.schema == SCORES
     assert scores["user_id"].to_pylist() == users(7)["user_id"].to_pylist()
     np.testing.assert_allclose(scores["embedding"].to_pylist(), said["embedding"], rtol=1e-4, atol=1e-5)
+
+
+def test_an_interest_is_the_weighted_sum_of_what_the_network_learnt_of_items_and_categories(scores, network) -> None:
+    tables = [table.embeddings.numpy() for table in network.get_layer("event").tables[:2]]
+    rows = users(7).to_pylist()
+    found = scores["interest_vector"].to_pylist()
+    for row, vector in zip(rows, found, strict=True):
+        summed = np.zeros(8)
+        events = list(zip(row["sequence_action"], row["sequence_item"], row["sequence_age_days"], strict=True))[-4:]
+        for action, code, age in events:
+            parts = [tables[kind][2 + known.index(code)] if code in known else None for kind, known in VOCABULARIES]
+            halves = [np.zeros(4) if part is None else part / np.linalg.norm(part) for part in parts]
+            summed += (action + 1) * 2 ** (-age / 30) * np.concatenate(halves)
+        if summed.any():
+            np.testing.assert_allclose(vector, summed / np.linalg.norm(summed), atol=1e-5)
+        else:
+            assert vector is None
+    assert None in found
+    assert len([vector for vector in found if vector is not None]) > 2
+
+
+def test_an_aligned_model_turns_its_vectors_and_nothing_else(files, scores) -> None:
+    widths = {"embedding": 4, "interest_vector": 8}
+    chance = np.random.default_rng(17)
+    turns = {column: np.linalg.qr(chance.normal(size=(width, width)))[0] for column, width in widths.items()}
+    alignments = {column: Alignment(turn.tolist(), 9, 2, 0.1, 0.2, 0.9) for column, turn in turns.items()}
+    space = Space("a", "aligned to b", "b", alignments)
+    scorer = Scorer.load({**files, "space.json": space.to_json().encode()})
+    turned = scorer.score(users(7))
+    assert turned.drop_columns(list(VECTOR_COLUMNS)).equals(scores.drop_columns(list(VECTOR_COLUMNS)))
+    for column, turn in turns.items():
+        for before, after in zip(scores[column].to_pylist(), turned[column].to_pylist(), strict=True):
+            assert (before is None) == (after is None)
+            if before is not None:
+                np.testing.assert_allclose(after, np.array(before) @ turn, atol=1e-5)
+    vectors = scorer.vectors(users(7))
+    assert vectors.schema == VECTORS
+    for column in VECTOR_COLUMNS:
+        assert vectors[column].to_pylist() == turned[column].to_pylist()
+    assert scorer.vectors(users(0)).num_rows == 0
 
 
 def test_a_probability_is_the_calibrated_one_of_the_network(scores, said) -> None:
@@ -182,7 +231,7 @@ def test_no_users_have_no_scores(files: Mapping[str, bytes]) -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(UsageError, match=r"network\.keras, serving\.json, words\.json"):
+    with pytest.raises(UsageError, match=r"network\.keras, serving\.json, interest\.json, space\.json, words\.json"):
         Scorer.load({"spec.json": b"{}"})
 
 

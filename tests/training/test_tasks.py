@@ -21,7 +21,7 @@ from userprofile.training.launch import launch
 from userprofile.training.loop import train
 from userprofile.training.request import TrainingRequest
 from userprofile.training.tasks import NextItem, Profile, task_of
-from userprofile.training.trained import ITEMS, NETWORK, PREDICTIONS
+from userprofile.training.trained import EVENT_TABLES, ITEMS, NETWORK, PREDICTIONS
 
 CIRCLE = 6
 SETTINGS = {
@@ -174,9 +174,13 @@ def test_weights_of_tasks_are_learnt_and_saved(request_for, tmp_path: Path) -> N
 def test_predictions_of_every_head_are_kept(request_for) -> None:
     request = request_for()
     task = task_of(request)
-    files = task.judged(task.model(), request, lambda split, done: None)
+    model = task.model()
+    files = task.judged(model, request, lambda split, done: None)
     kept = dict(np.load(io.BytesIO(files[PREDICTIONS.format("validation")])))
     assert {len(values) for values in kept.values()} == {60}
     assert {"purchase_logit", "label_purchase", "category_logits", "next_action_logits", "window_items_ndcg@10"} <= set(
         kept
     )
+    tables = dict(np.load(io.BytesIO(files[EVENT_TABLES])))
+    for name, weights in zip(("item", "category"), model.get_layer("event").get_weights(), strict=False):
+        np.testing.assert_array_equal(tables[name], weights)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
 from userprofile.channels import CHANNELS
+from userprofile.columns import ACTIONS
 from userprofile.config.values import Count, Duration, Positive, Section
 from userprofile.heads.every import HEADS
 
@@ -32,6 +33,10 @@ OfHeads = Annotated[Count, AfterValidator(_of_heads)]
 Weight = Annotated[float, Field(ge=0)]
 _WEIGHTS: dict[str, Any] = dict.fromkeys(HEADS, (Weight, ...))
 HeadWeights = create_model("HeadWeights", __base__=Section, **_WEIGHTS)
+
+
+_ACTIONS: dict[str, Any] = dict.fromkeys(ACTIONS, (float, ...))
+ActionWeights = create_model("ActionWeights", __base__=Section, **_ACTIONS)
 
 
 class Network(Encoder):
@@ -103,6 +108,9 @@ class TrainModel(Learning):
     numbers: Literal["logarithm", "quantile"]
     checkpoint_steps: Count
     restarts: Annotated[int, Field(ge=0)]
+    align: bool
+    interest_half_life_days: Positive
+    interest_action_weight: ActionWeights  # type: ignore[valid-type]
     beat: Duration
     stall: Duration
     network: Network

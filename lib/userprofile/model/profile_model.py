@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 from keras import KerasTensor, ops
 
 from userprofile.channels import channel_key
@@ -53,6 +54,12 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     if settings["task_weights"] == "uncertainty":
         outputs[TASK_WEIGHTS] = TaskWeights(len(heads), name=TASK_WEIGHTS)(user.embedding)
     return keras.Model(inputs, outputs, name="profile_model")
+
+
+def event_tables(model: keras.Model) -> dict[str, np.ndarray]:
+    """What a network learnt of item [I, item_width] and category [C, category_width], by vocabulary index."""
+    item, category, *_ = model.get_layer("event").tables
+    return {"item": item.embeddings.numpy(), "category": category.embeddings.numpy()}
 
 
 def present_of(inputs: Mapping[str, KerasTensor]) -> KerasTensor:

@@ -14,11 +14,12 @@ from typing import Any
 from deltalake import DeltaTable
 
 from userprofile.heads.every import HEADS, with_heads
+from userprofile.inference.space import Space
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.train_model import with_serving, write_model
+from userprofile.pipelines.train_model import with_serving, with_space, write_model
 from userprofile.pipelines.training_request import (
     feature_spec,
     launched,
@@ -69,6 +70,7 @@ def _finetune(run: Run, examples: TableVersion, dense: Sequence[str], as_of: dat
     model_version = f"{run.config.source.name}-{as_of}-{settings.task}-{identity}"
     trained = launched(run, request, processes=run.config.train_model.processes)
     files, measures = with_serving(run, trained, spec, table, train)
+    files |= with_space(Space(model_version, "a model of one score has its own"), measures)
     write_model(Path(run.config.models) / model_version, files)
     of_network = measures["test"].get(settings.task, {}).get("network", {})
     told = {name: value for name, value in of_network.items() if value is not None}

@@ -15,6 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from userprofile.config.load import config_version
 from userprofile.features.catalogue import user_features_schema
 from userprofile.heads.serving import Serving
+from userprofile.inference.space import SPACE_FILE, Space
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.models import latest_model, model_files
@@ -87,7 +88,8 @@ def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     served_by = [
         F.struct(F.lit(name).alias("score"), F.lit(one.model).alias("model")) for name, one in serving.heads.items()
     ]
-    return scores.withColumn("served_by", F.array(*served_by))
+    space = Space.from_json(files[SPACE_FILE].decode())
+    return scores.withColumns({"served_by": F.array(*served_by), "embedding_space": F.lit(space.name)})
 
 
 def _words(run: Run, spec: FeatureSpec) -> dict[str, dict[int, str]]:
@@ -109,4 +111,4 @@ def _with_scores(rows: DataFrame, scores: DataFrame | None) -> DataFrame:
         return rows.join(scores, KEY)
     fields = from_arrow_schema(arrow_schema(UserProfiles)).fields
     missing = {field.name: F.lit(None).cast(field.dataType) for field in fields}
-    return rows.withColumns({name: missing[name] for name in (*SCORE_COLUMNS, "served_by")})
+    return rows.withColumns({name: missing[name] for name in (*SCORE_COLUMNS, "served_by", "embedding_space")})

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pyspark.sql import functions as F
 
 from userprofile.errors import DataGateError
+from userprofile.inference.space import SPACE_FILE
+from userprofile.interest.choice import INTEREST_FILE
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.ops import OpsModels
 from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE
+
+_FILES = (NETWORK_FILE, SPEC_FILE, SERVING_FILE, INTEREST_FILE, SPACE_FILE)
 
 
 def latest_model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | None]:
@@ -28,10 +34,32 @@ def latest_model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | No
     return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
 
 
+def previous_model(run: Run, model_version: str) -> tuple[dict[str, Any] | None, str]:
+    """The last of models_before whose files are there, or why there is none."""
+    if run.store.exists("ops.models"):
+        models = run.store.small(run.store.pin("ops.models"), OpsModels)
+        for model in models_before(models, model_version).to_dicts():
+            if all(Path(run.config.models, model["model_version"], name).is_file() for name in _FILES):
+                return model, ""
+    return None, "no model was trained before whose vectors could be compared"
+
+
+def models_before(models: pl.DataFrame, model_version: str) -> pl.DataFrame:
+    """Rows of ops.models, the latest first: those that a model may be aligned to.
+
+    One that is trained again has the same before it as the first time, so that what was aligned to it stays so.
+    """
+    others = models.filter(pl.col("model_version") != model_version).sort("trained_at", descending=True)
+    for own in models.filter(pl.col("model_version") == model_version).to_dicts():
+        before = json.loads(own["metrics"]).get("embedding_space", {}).get("aligned_to")
+        return others.filter(pl.col("model_version").eq_missing(pl.lit(before, pl.String)))
+    return others
+
+
 def model_files(run: Run, model: dict[str, Any]) -> dict[str, bytes]:
     """Those that scoring needs, of a row of ops.models. Raises DataGateError where one cannot be read."""
     folder = Path(run.config.models) / model["model_version"]
-    return {name: _file(folder / name) for name in (NETWORK_FILE, SPEC_FILE, SERVING_FILE)}
+    return {name: _file(folder / name) for name in _FILES}
 
 
 def _file(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
@@ -11,10 +12,11 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
+from userprofile.inference.space import SPACE_FILE
 from userprofile.inference.tags import with_tags
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import ModelJudgements
-from userprofile.schemas.scores import SCORES
+from userprofile.schemas.scores import SCORES, VECTORS
 from userprofile.spark.batches import declared_batches
 
 _TAGS = pa.field("tags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
@@ -29,14 +31,25 @@ def tagged(rows: DataFrame) -> DataFrame:
 def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
     """SCORES of rows of gold.user_features joined with gold.user_sequences; the model travels to the workers."""
     sent = rows.sparkSession.sparkContext.broadcast(dict(files))
-    return rows.mapInArrow(partial(_scores, model_version, sent), from_arrow_schema(SCORES))
+    return rows.mapInArrow(partial(_scores, _asked(model_version, files), sent), from_arrow_schema(SCORES))
+
+
+def placed(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
+    """VECTORS of such rows, or of rows of gold.training_examples."""
+    sent = rows.sparkSession.sparkContext.broadcast(dict(files))
+    return rows.mapInArrow(partial(_vectors, _asked(model_version, files), sent), from_arrow_schema(VECTORS))
 
 
 def judged(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
     """gold.model_judgements of rows of gold.training_examples, by every model of every score."""
     sent = rows.sparkSession.sparkContext.broadcast(dict(files))
     schema = from_arrow_schema(arrow_schema(ModelJudgements))
-    return rows.mapInArrow(partial(_judgements, model_version, sent), schema)
+    return rows.mapInArrow(partial(_judgements, model_version, _asked(model_version, files), sent), schema)
+
+
+def _asked(model_version: str, files: Mapping[str, bytes]) -> str:
+    """What a process keeps a scorer by: before a model is aligned, its vectors are others."""
+    return f"{model_version} {hashlib.sha256(files[SPACE_FILE]).hexdigest()}"
 
 
 def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -45,23 +58,33 @@ def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator
 
 
 def _scores(
-    model_version: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
+    asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     # Here and not above, so that the driver never loads TensorFlow.
     from userprofile.inference.score import cached_scorer
 
-    scorer = cached_scorer(model_version, lambda: sent.value)
+    scorer = cached_scorer(asked, lambda: sent.value)
     for batch in batches:
         yield from scorer.score(pa.Table.from_batches([batch])).to_batches()
 
 
+def _vectors(
+    asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    from userprofile.inference.score import cached_scorer
+
+    scorer = cached_scorer(asked, lambda: sent.value)
+    for batch in batches:
+        yield from scorer.vectors(pa.Table.from_batches([batch])).to_batches()
+
+
 def _judgements(
-    model_version: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
+    model_version: str, asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     from userprofile.inference.judge import Judge
     from userprofile.inference.score import cached_scorer
 
-    judge = Judge(cached_scorer(model_version, lambda: sent.value), model_version)
+    judge = Judge(cached_scorer(asked, lambda: sent.value), model_version)
     for batch in batches:
         for rows in judge.judged(pa.Table.from_batches([batch])):
             yield from rows.to_batches()

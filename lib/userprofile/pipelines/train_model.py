@@ -21,6 +21,11 @@ from userprofile.config.load import config_version
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import LadderSettings
 from userprofile.heads.serving import calibration_errors, fit_serving, measured
+from userprofile.inference.space import SPACE_FILE, Space
+from userprofile.interest.choice import INTEREST_FILE, fit_interest
+from userprofile.interest.vectors import EventVectors
+from userprofile.interest.weightings import Rule
+from userprofile.pipelines.alignment import space_of_model
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
@@ -37,7 +42,7 @@ from userprofile.spec import SERVING_FILE, FeatureSpec
 from userprofile.tables.store import TableVersion
 from userprofile.training.checkpoint import Checkpoints
 from userprofile.training.evaluate import unpacked
-from userprofile.training.trained import EVALUATED_SPLITS, METRICS, PREDICTIONS, Trained
+from userprofile.training.trained import EVALUATED_SPLITS, EVENT_TABLES, METRICS, PREDICTIONS, Trained
 from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
@@ -69,12 +74,15 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     request = training_request(run, examples, spec, settings)
     if settings.start == "pretrained":
         request = replace(request, begun_by=pretrained_folder(run))
-    identity = hashlib.sha256(f"{request.identity()} {code_version()}".encode()).hexdigest()[:8]
+    vectors = settings.model_dump_json(include={"align", "interest_half_life_days", "interest_action_weight"})
+    identity = hashlib.sha256(f"{request.identity()} {code_version()} {vectors}".encode()).hexdigest()[:8]
     model_version = f"{run.config.source.name}-{as_of}-{identity}"
     # Beside the tables, which every rank can reach: the one that goes on may be on another machine.
     checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
     trained = launched(run, replace(request, checkpoints=checkpoints.root), processes=settings.processes)
     files, measures = with_serving(run, trained, spec, table, train)
+    space = space_of_model(run, examples, model_version, files)
+    files |= with_space(space, measures)
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
     write_model(Path(run.config.models) / model_version, files)
     row = {
@@ -114,24 +122,39 @@ def split_rows(table: DeltaTable, split: str) -> pa.Table:
 def with_serving(
     run: Run, trained: Trained, spec: FeatureSpec, table: DeltaTable, train: pa.Table
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """What serves each head is decided on validation, and all models are measured on the test too; what was kept of
-    predictions does not go into the model folder.
+    """What serves each head, and what weighs events, is decided on validation, and all are measured on the test too;
+    what was kept of predictions does not go into the model folder.
     """
     files = dict(trained.files)
     kept = {split: unpacked(files.pop(PREDICTIONS.format(split))) for split in EVALUATED_SPLITS}
+    vectors = EventVectors.of_tables(**unpacked(files.pop(EVENT_TABLES)))
     rows = {split: split_rows(table, split) for split in EVALUATED_SPLITS}
     ladder = LadderSettings(spec.dense_names, run.config.train_model.seed)
     serving = fit_serving(spec, train, rows["validation"], kept["validation"], ladder, say=run.say)
     measures: dict[str, Any] = {split: measured(serving, spec, rows[split], kept[split]) for split in EVALUATED_SPLITS}
     measures["calibration_error"] = calibration_errors(serving, spec, rows["test"], kept["test"])
     measures["served_by"] = {name: one.model for name, one in serving.heads.items()}
-    files |= {SERVING_FILE: serving.to_json().encode(), METRICS: json.dumps(measures, indent=1).encode()}
+    interest, hit_rates = fit_interest(spec, vectors, {**rows, "train": train}, _rule(run), say=run.say)
+    measures["interest"] = {"served_by": interest.name, "because": interest.because, **hit_rates}
+    files |= {SERVING_FILE: serving.to_json().encode(), INTEREST_FILE: interest.to_json().encode()}
     return files, measures
+
+
+def with_space(space: Space, measures: dict[str, Any]) -> dict[str, bytes]:
+    """The last files of a model folder: the space of its vectors, and `measures`, to which that is added."""
+    measures["embedding_space"] = space.told()
+    return {SPACE_FILE: space.to_json().encode(), METRICS: json.dumps(measures, indent=1).encode()}
+
+
+def _rule(run: Run) -> Rule:
+    settings = run.config.train_model.model_dump(include={"interest_half_life_days", "interest_action_weight"})
+    return Rule(settings["interest_half_life_days"], settings["interest_action_weight"])
 
 
 def _figures(model_version: str, examples: int, trained: Trained, measures: dict[str, Any]) -> dict[str, Any]:
     """Of each head the first of the measures that decide what serves, of what does."""
     figures = {"model_version": model_version, "examples": examples, "epochs": len(trained.history)}
+    figures["embedding_space"] = measures["embedding_space"]["name"]
     for name, of_models in measures["test"].items():
         by, model = HEADS[name].by[0], measures["served_by"][name]
         figures[f"of_{name}_on_test"] = f"{by} {_shown(of_models[model][by])} by {model}"

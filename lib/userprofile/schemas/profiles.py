@@ -34,6 +34,10 @@ class UserProfiles(PerUser):
     brand_affinity = scored()
     tags = dy.List(dy.String(nullable=False), nullable=False)
     embedding = dy.List(dy.Float32(nullable=False), nullable=True)
+    # The model in whose coordinates `embedding` and `interest_vector` are: rows of one space may be compared.
+    embedding_space = dy.String(nullable=True)
+    # Weighted sum of the vectors of what the history is about, to length 1; null where the model knows none of it.
+    interest_vector = dy.List(dy.Float32(nullable=False), nullable=True)
     # All of the window from gap to gap + horizon after the date; null where the log does not teach it, or as it says.
     purchase_probability = dy.Float64(nullable=True, min=0, max=1)  # calibrated, as are all probabilities here
     churn_probability = dy.Float64(nullable=True, min=0, max=1)  # of no purchase; null for who did not buy of late

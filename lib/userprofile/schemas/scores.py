@@ -8,9 +8,12 @@ from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.profiles import UserProfiles
 
 SCORE_COLUMNS = (
-    "embedding", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase", "next_action",
-    "window_actions", "next_categories", "next_item", "window_items",
+    "embedding", "interest_vector", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase",
+    "next_action", "window_actions", "next_categories", "next_item", "window_items",
 )  # fmt: skip
 
+VECTOR_COLUMNS = ("embedding", "interest_vector")
+
 SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
+VECTORS = pa.schema([SCORES.field(name) for name in ("user_id", "as_of_date", *VECTOR_COLUMNS)])
 NAMED_SCORES = SCORES.field("next_categories").type

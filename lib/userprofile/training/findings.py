@@ -58,8 +58,8 @@ def _no_numbers(batch: Batch) -> Iterator[tuple[str, np.ndarray]]:
     """By input or label, which rows hold one. NaN is null, and legal, among labels."""
     for name, values in batch.items():
         if name not in (DENSE, WEIGHT) and np.issubdtype(values.dtype, np.floating):
-            is_bad: np.ndarray = np.isinf(values) if name.startswith(LABEL) else ~np.isfinite(values)
-            yield name, is_bad.reshape(len(values), -1).any(axis=1)
+            is_bad = np.isinf(values) if name.startswith(LABEL) else ~np.isfinite(values)
+            yield name, np.asarray(is_bad.reshape(len(values), -1).any(axis=1))
 
 
 def _infinite(dense: np.ndarray, spec: FeatureSpec, places: Sequence[Place | None]) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ from userprofile.model.next_item import (
     next_item_loss,
     states_and_targets,
 )
-from userprofile.model.profile_model import TASK_WEIGHTS, build_model
+from userprofile.model.profile_model import TASK_WEIGHTS, build_model, event_tables
 from userprofile.model.sampled_softmax import drawn_items, sampled_softmax_loss
 from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
@@ -39,7 +39,7 @@ from userprofile.training.item_vectors import item_vectors
 from userprofile.training.pretraining import Pretraining
 from userprofile.training.progress import WEIGHT
 from userprofile.training.request import TrainingRequest
-from userprofile.training.trained import EVALUATED_SPLITS, ITEMS, PREDICTIONS
+from userprofile.training.trained import EVALUATED_SPLITS, EVENT_TABLES, ITEMS, PREDICTIONS
 
 Batch = Mapping[str, tf.Tensor]
 Losses = Mapping[str, float]
@@ -119,11 +119,14 @@ class Profile:
         return sum(self.settings["task_weight"][head.name] * validation[head.name] for head in self.heads)
 
     def judged(self, model: keras.Model, request: TrainingRequest, beat: Judging) -> dict[str, bytes]:
-        """What is kept of the predictions, for calibration, for what serves, and for measures."""
-        return {
+        """What is kept of the predictions, for calibration, for what serves, and for measures; and what interests are
+        made of.
+        """
+        files = {
             PREDICTIONS.format(split): packed(self._kept(model, request, split, partial(beat, split)))
             for split in EVALUATED_SPLITS
         }
+        return {**files, EVENT_TABLES: packed(event_tables(model))}
 
     def _kept(
         self, model: keras.Model, request: TrainingRequest, split: str, beat: Callable[[int], None]
