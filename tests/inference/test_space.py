@@ -71,6 +71,14 @@ def test_a_space_is_handed_on_from_model_to_model() -> None:
     assert "rotation" not in third.told()["embedding"]
 
 
+def test_what_nobody_has_by_either_model_is_left_out() -> None:
+    nobody = PREVIOUS[:0, :0]
+    pairs = {"embedding": (PREVIOUS @ TURN.T, PREVIOUS), "interest_vector": (nobody, nobody)}
+    space = space_after(FIRST, "first", "second", pairs)
+    assert (space.name, list(space.alignments)) == ("first", ["embedding"])
+    assert space_after(FIRST, "first", "second", {"interest_vector": (nobody, PREVIOUS)}).name == "second"
+
+
 @pytest.mark.parametrize(
     ("new", "why"),
     [

@@ -105,7 +105,9 @@ def space_after(
     """That of the previous model, of `vectors` by column: new and previous ones [users, W] of the same users.
 
     A new one where a column has another width, or too few users to tell a rotation by: a space is one for all columns.
+    One of width 0, which nobody has by either model, is left out.
     """
+    vectors = {column: pair for column, pair in vectors.items() if any(of_model.shape[1] for of_model in pair)}
     for column, (new, old) in vectors.items():
         if new.shape[1] != old.shape[1]:
             why = f"{column} has {new.shape[1]} numbers, that of {previous_version} {old.shape[1]}"

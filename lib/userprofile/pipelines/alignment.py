@@ -50,6 +50,8 @@ def _space(run: Run, examples: TableVersion, model_version: str, files: Mapping[
     if reason := _unreadable(version, before, rows):
         return Space(model_version, reason)
     new = _vectors(rows, model_version, {**files, SPACE_FILE: Space(model_version, "").to_json().encode()})
+    if new.is_empty():
+        return Space(model_version, "there are no validation examples to align it by")
     try:
         old = _vectors(rows, version, before)
     except PySparkException as error:
@@ -81,7 +83,7 @@ def _vectors(rows: DataFrame, version: str, files: Mapping[str, bytes]) -> pl.Da
 
 
 def _pair(new: pl.DataFrame, old: pl.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
-    """[users, W] each, of users to whom both models give a vector."""
+    """[users, W] each, of users to whom both models give a vector; W is 0 where a model gives none to anybody."""
     both = new.join(old, on=KEY).drop_nulls([column, f"{column}_right"]).sort(KEY)
     return _array(both[column], new[column]), _array(both[f"{column}_right"], old[column])
 
