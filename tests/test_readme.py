@@ -74,6 +74,7 @@ SMALL_FORMS = {
     "make bench-features": "make --dry-run bench-features",
     "make bench-training": "make --dry-run bench-training",
     "make bench-model": "make --dry-run bench-model",
+    "make bench-pretraining": "make --dry-run bench-pretraining",
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from userprofile.model.heads import LEAST_DEVIATION, AmountHead, HabitHead, ScalarHead, TaskWeights, VectorHead
+from userprofile.model.heads import (
+    HABIT_START,
+    HABIT_STEP,
+    LEAST_DEVIATION,
+    AmountHead,
+    HabitHead,
+    ScalarHead,
+    TaskWeights,
+    VectorHead,
+)
 
 RANDOM = np.random.default_rng(17)
 EMBEDDING = RANDOM.normal(size=(4, 3)).astype(np.float32)
@@ -36,15 +45,17 @@ def test_an_untrained_amount_is_what_the_docstring_says() -> None:
 def test_a_habit_head_adds_habit_to_what_the_embedding_says() -> None:
     head, plain = HabitHead(2), np.array([[0, 3], [1, 0], [0, 0], [5, 5]], np.float32)
     counts = np.stack([plain, plain / 2], axis=-1)
-    np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), np.log1p(plain), rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), HABIT_START * np.log1p(plain), rtol=1e-6)
     habit, kernel, bias = np.array([[0.5, 2.0], [1.5, -1.0]]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
-    head.habit.assign(habit)
+    shared = np.array([0.2, 0.7])
+    head.habit.assign(habit / HABIT_STEP)
+    head.shared.assign(shared / HABIT_STEP)
     head.linear.set_weights([kernel, bias])
     for row, given, logits in zip(EMBEDDING, counts, np.asarray(head(EMBEDDING, counts)), strict=True):
         expected = [
             sum(x * w for x, w in zip(row, kernel[:, c], strict=True))
             + bias[c]
-            + sum(h * np.log(1 + n) for h, n in zip(habit[c], given[c], strict=True))
+            + sum(h * np.log(1 + n) for h, n in zip(habit[c] + shared, given[c], strict=True))
             for c in (0, 1)
         ]
         np.testing.assert_allclose(logits, expected, rtol=1e-5)

@@ -12,6 +12,9 @@ from keras import KerasTensor, ops
 # Of the logarithm of an amount: below it the amount of one buyer would rule the loss.
 LEAST_DEVIATION = 0.1
 
+# Of a user's habits: what an event says of its class before anything is learnt, and how far a unit of weight moves it.
+HABIT_START, HABIT_STEP = 3.0, 10.0
+
 
 @dataclass(frozen=True)
 class UserState:
@@ -91,8 +94,10 @@ class AmountHead(keras.layers.Layer):
 class HabitHead(keras.layers.Layer):
     """[B, C] logits, a softmax over which shares out the classes that a user turns to next.
 
-    Linear in the embedding, plus, for each of H counts, a strength a class x ln(1 + the user's events in it). These let
-    habits past a narrow embedding. An untrained head ranks a user's own classes by the first count.
+    Linear in the embedding, plus, for each of H counts, a strength x ln(1 + the user's events in the class). These let
+    habits past a narrow embedding. A strength is HABIT_STEP x (that of all classes + that of this one), since a class
+    that was met once may be e**5 times as likely as another one, which an optimiser of small steps would never reach.
+    An untrained head has HABIT_START for the first count and ranks a user's own classes by it.
     """
 
     def __init__(self, classes: int, **kwargs: Any) -> None:
@@ -102,19 +107,21 @@ class HabitHead(keras.layers.Layer):
 
     def build(self, embedding_shape: Any, counts_shape: Any) -> None:
         self.linear.build(embedding_shape)
-        self.habit = self.add_weight(shape=(self.classes, counts_shape[-1]), initializer=_of_the_first, name="habit")
+        kinds = counts_shape[-1]
+        self.shared = self.add_weight(shape=(kinds,), initializer=_habit_of_the_first, name="shared_habit")
+        self.habit = self.add_weight(shape=(self.classes, kinds), initializer="zeros", name="habit")
 
     def call(self, embedding: KerasTensor, counts: KerasTensor) -> KerasTensor:  # [B, E], [B, C, H]
-        return self.linear(embedding) + ops.sum(self.habit * ops.log1p(counts), axis=-1)  # [B, C]
+        strength = HABIT_STEP * (self.shared + self.habit)  # [C, H]
+        return self.linear(embedding) + ops.sum(strength * ops.log1p(counts), axis=-1)  # [B, C]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}
 
 
-def _of_the_first(shape: Any, dtype: Any = None) -> KerasTensor:
-    """Initial strengths [C, H]."""
-    first = ops.arange(shape[1]) == 0
-    return ops.broadcast_to(ops.cast(first, dtype), shape)
+def _habit_of_the_first(shape: Any, dtype: Any = None) -> KerasTensor:
+    """[H]"""
+    return ops.cast(ops.arange(shape[0]) == 0, dtype) * (HABIT_START / HABIT_STEP)
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
