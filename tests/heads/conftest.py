@@ -16,9 +16,9 @@ from userprofile.model.profile_model import build_model
 from userprofile.spec import FeatureSpec, fit_spec
 
 NETWORK: dict[str, Any] = {
-    "encoder": "gru", "layers": 1, "heads": 1, "item_width": 4, "category_width": 3, "action_width": 2,
-    "channel_width": 2, "sequence_width": 6, "dense_width": 5, "embedding_width": 8, "dropout": 0.0, "fusion": "concat",
-    "task_weights": "fixed",
+    "encoder": "gru", "summary": "mean", "layers": 1, "heads": 1, "item_width": 4, "category_width": 3,
+    "action_width": 2, "channel_width": 2, "sequence_width": 6, "dense_width": 5, "embedding_width": 8,
+    "dropout": 0.0, "fusion": "concat", "task_weights": "fixed",
 }  # fmt: skip
 DENSE = ("days_since_purchase", "activity")
 

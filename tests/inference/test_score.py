@@ -62,7 +62,15 @@ WORDS = {
 }
 INTEREST = Interest(Rule(30.0, {action: place + 1.0 for place, action in enumerate(columns.ACTIONS)}), "it is simple")
 VOCABULARIES = ((0, SPEC.item_vocabulary), (1, SPEC.category_vocabulary))
-ENCODER = {"encoder": "gru", "layers": 1, "heads": 1, "dropout": 0.5, "fusion": "gated", "task_weights": "uncertainty"}
+ENCODER = {
+    "encoder": "gru",
+    "summary": "attention",
+    "layers": 1,
+    "heads": 1,
+    "dropout": 0.5,
+    "fusion": "gated",
+    "task_weights": "uncertainty",
+}
 WIDTHS = (
     "item_width",
     "category_width",

@@ -13,6 +13,7 @@ Batch = dict[str, np.ndarray]
 
 SETTINGS: dict[str, Any] = {
     "encoder": "gru",
+    "summary": "mean",
     "layers": 1,
     "heads": 2,
     "item_width": 4,

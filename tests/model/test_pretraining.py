@@ -63,6 +63,7 @@ def test_a_masked_view_hides_about_its_share_of_events_anew_each_time_and_no_pad
     both = [layer(item, np.where(item, item + 1, 0)) for _ in range(2)]
     seen = [np.asarray(one[0]) for one in both]
     np.testing.assert_array_equal(np.asarray(both[0][1]) == 1, seen[0] == 1)
+    np.testing.assert_array_equal(np.asarray(both[0][2])[:, :15], (seen[0] != item)[:, :15])
     for masked in seen:
         assert (masked[:, 15:] == 0).all()
         assert set(np.unique(masked[masked != item])) == {1}
@@ -90,6 +91,23 @@ def test_a_body_of_other_sizes_is_refused_and_the_part_named(spec, settings: dic
     assert {name.split("/")[0] for name in weights} == set(PARTS)
     with pytest.raises(UsageError, match="does not fit: history"):
         set_body(build_model(spec, heads_of(spec), settings=settings), weights)
+
+
+def test_the_state_that_the_next_event_is_asked_of_does_not_know_it(spec, settings: dict[str, Any], make_batch) -> None:
+    model, batch = build_pretraining_model(spec, settings=settings), make_batch(40)
+    batch = {key: batch[key] for key in model.input}
+    item = batch["sequence_item"]
+    other = {**batch, "sequence_item": np.where((item > 1) & (np.arange(item.shape[1]) >= 3), 6 - item, item)}
+    said, changed = (np.asarray(model(one)["item"]) for one in (batch, other))
+    np.testing.assert_allclose(said[:, :3], changed[:, :3], atol=1e-6)
+    assert np.abs(said[:, 3:] - changed[:, 3:]).max() > 1e-4
+
+
+def test_a_bidirectional_encoder_is_asked_of_events_that_are_hidden(spec, settings: dict[str, Any], make_batch) -> None:
+    model = build_pretraining_model(spec, settings={**settings, "encoder": "bidirectional"})
+    batch = make_batch(40)
+    hidden = np.asarray(model({key: batch[key] for key in model.input})["hidden"])
+    assert hidden[batch["sequence_action"] > 0].mean() == pytest.approx(0.3, abs=0.15)
 
 
 def test_items_are_told_by_the_vectors_of_their_embedding(spec, settings: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from userprofile.training.trained import Trained
 
 NETWORK: dict[str, Any] = {
     "encoder": "gru",
+    "summary": "mean",
     "layers": 1,
     "heads": 1,
     "item_width": 4,

@@ -11,22 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from userprofile.channels import gap_codes
 from userprofile.errors import UsageError
-from userprofile.model.pretraining import GAP_CODES
 from userprofile.training.checkpoint import Checkpoint, Checkpoints
 from userprofile.training.collective import alone
 from userprofile.training.launch import launch
 from userprofile.training.loop import initial_model, train
-from userprofile.training.pretraining import gaps
 from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.rows import Rows
 from userprofile.training.tasks import task_of
 from userprofile.training.trained import BODY, NETWORK
 
-WEIGHTS = {"next_item": 0.5, "next_category": 0.5, "next_action": 0.5, "next_gap": 0.5, "contrast": 0.1}
+WEIGHTS = {"item": 0.5, "category": 0.5, "action": 0.5, "gap": 0.5, "contrast": 0.1}
 
 
 def quiet(line: str) -> None:
@@ -70,12 +66,13 @@ def test_next_events_and_users_are_learnt(pretraining) -> None:
     assert sum(history[-1]["train"].values()) < sum(history[0]["train"].values())
 
 
-def test_the_time_to_the_next_event_is_coded_as_a_channel_of_it_would_be() -> None:
-    ages = np.sort(np.random.default_rng(4).exponential(40, (5, 7)), axis=1)[:, ::-1].astype(np.float32)
-    ages[0, 3:] = 0
-    expected = gap_codes(np.maximum(ages[:, :-1] - ages[:, 1:], 0), np.zeros(0)) - 1
-    np.testing.assert_array_equal(np.asarray(gaps(tf.constant(ages))), expected)
-    assert np.asarray(gaps(tf.constant([[5000.0, 1.0]]))).tolist() == [[GAP_CODES - 1]]
+def test_a_bidirectional_body_learns_items_and_categories_that_it_may_not_see(pretraining) -> None:
+    request = pretraining(epochs=12, patience=12)
+    request = replace(request, settings={**request.settings, "encoder": "bidirectional", "layers": 1, "heads": 1})
+    history = train(request, alone(), report=quiet).history
+    first, last = history[0]["train"], history[-1]["train"]
+    assert last["category"] < first["category"]
+    assert last["action"] == last["gap"] == 0
 
 
 def test_labels_are_not_read(pretraining) -> None:
@@ -89,7 +86,7 @@ def test_two_ranks_learn_what_one_learns(pretraining, workplace: Path, monkeypat
         for ranks in (1, 2)
     )
     for left, right in zip(one, two, strict=True):
-        for name in ("next_category", "next_action", "next_item"):
+        for name in ("category", "action", "item", "gap"):
             assert left["train"][name] == pytest.approx(right["train"][name], rel=0.02), name  # views differ by rank
 
 

@@ -15,7 +15,6 @@ from userprofile.heads.every import HEADS
 class Encoder(Section):
     """What makes states of a user's events."""
 
-    encoder: Literal["gru", "lstm", "transformer", "hstu"]
     layers: Count
     heads: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -42,6 +41,8 @@ ActionWeights = create_model("ActionWeights", __base__=Section, **_ACTIONS)
 class Network(Encoder):
     """Sizes of the profile model, how its parts are fused, and what its heads weigh."""
 
+    encoder: Literal["gru", "lstm", "transformer", "hstu", "bidirectional"]
+    summary: Literal["mean", "attention"]
     fusion: Literal["concat", "attention", "gated"]
     task_weights: Literal["fixed", "uncertainty"]
     task_weight: HeadWeights  # type: ignore[valid-type]
@@ -57,6 +58,7 @@ class Network(Encoder):
 class HistoryNetwork(Encoder):
     """Sizes of the next-item model."""
 
+    encoder: Literal["gru", "lstm", "transformer", "hstu"]
     width: OfHeads
     fusion: Literal["concat", "attention", "gated"]
     own_dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -129,10 +131,10 @@ class PretrainModel(Section):
     epochs: Count
     learning_rate: Positive
     patience: Count
-    next_item: Weight
-    next_category: Weight
-    next_action: Weight
-    next_gap: Weight
+    item: Weight
+    category: Weight
+    action: Weight
+    gap: Weight
     contrast: Weight
 
 

@@ -14,7 +14,10 @@ from userprofile.model.attention import HstuBlock, RelativeBias, TransformerBloc
 from userprofile.model.embeddings import HALF_LIVES_DAYS
 from userprofile.model.heads import UserState
 from userprofile.model.positions import Blocks, Packing
+from userprofile.model.whole_history import AttentiveSummary, BidirectionalEncoder
 from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
+
+BIDIRECTIONAL = "bidirectional"
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
@@ -96,12 +99,15 @@ class AttentionEncoder(keras.layers.Layer):
 def sequence_encoder(
     kind: str, *, longest: int, width: int, layers: int, heads: int, dropout: float, name: str
 ) -> keras.layers.Layer:
-    """The encoder called `kind`: gru, lstm, transformer or hstu; longest (T at most), layers, heads and dropout are
-    the latter two's.
+    """The encoder called `kind`: gru, lstm, transformer, hstu or bidirectional; layers, heads and dropout are the
+    latter three's, longest (T at most) that of the two before.
 
     All take events [B, T, F], present bool [B, T] and age_days [B, T], days from an event to any one later instant, and
-    give states [B, T, width]: that of an event rests on it and the events before it alone; 0 where padded.
+    give states [B, T, width], 0 where padded: that of an event rests on it and the events before it alone, but of the
+    bidirectional one.
     """
+    if kind == BIDIRECTIONAL:
+        return BidirectionalEncoder(width, layers, heads, dropout, name=name)
     if kind in ("gru", "lstm"):
         return RecurrentEncoder(kind, width, name=name)
     return AttentionEncoder(kind, longest, width, layers, heads, dropout, name=name)
@@ -114,6 +120,11 @@ class MaskedMean(keras.layers.Layer):
     def call(self, events: KerasTensor, present: KerasTensor) -> KerasTensor:  # [B, T, F], [B, T] bool
         kept = ops.cast(present, events.dtype)[..., None]  # [B, T, 1]
         return ops.sum(events * kept, axis=1) / ops.maximum(ops.sum(kept, axis=1), 1.0)  # [B, F]
+
+
+def history_summary(kind: str, *, width: int, heads: int, name: str) -> keras.layers.Layer:
+    """The summary called `kind`, mean or attention; both take events [B, T, F] and present bool [B, T]."""
+    return AttentiveSummary(width, heads, name=name) if kind == "attention" else MaskedMean(name=name)
 
 
 @keras.saving.register_keras_serializable(package="userprofile")

@@ -16,8 +16,8 @@ from keras import KerasTensor, ops
 from userprofile.channels import channel_key
 from userprofile.columns import ACTIONS
 from userprofile.errors import UsageError
-from userprofile.model.encoders import MaskedMean
-from userprofile.model.positions import LastState
+from userprofile.model.encoders import BIDIRECTIONAL, MaskedMean
+from userprofile.model.positions import GAP_BUCKETS, LastState
 from userprofile.model.profile_model import encoded_events, model_inputs, present_of
 from userprofile.spec import FIRST_KNOWN_INDEX, UNKNOWN_INDEX, FeatureSpec
 
@@ -26,13 +26,13 @@ PARTS = ("event", "history")
 
 MASKED_SHARE = 0.3
 
-# Of the time to the next event, channels.gap_codes: 6 years and more are one.
-GAP_CODES = 22
+# What states are asked of an event.
+STATES = ("item", "category", "action", "gap")
 
 
 @keras.saving.register_keras_serializable(package="userprofile")
 class MaskedEvents(keras.layers.Layer):
-    """A view of a user's history in which a share of the events, drawn anew each time, are of nothing known."""
+    """A view of a user's history in which a share of the events, anew each time, are of nothing known; and which."""
 
     def __init__(self, share: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -41,7 +41,7 @@ class MaskedEvents(keras.layers.Layer):
 
     def call(self, *indices: KerasTensor) -> list[KerasTensor]:  # [B, T] each
         hidden = keras.random.uniform(ops.shape(indices[0]), seed=self.draws) < self.share
-        return [ops.where(hidden, ops.minimum(index, UNKNOWN_INDEX), index) for index in indices]
+        return [*(ops.where(hidden, ops.minimum(index, UNKNOWN_INDEX), index) for index in indices), hidden]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "share": self.share}
@@ -50,35 +50,44 @@ class MaskedEvents(keras.layers.Layer):
 def build_pretraining_model(spec: FeatureSpec, *, settings: Mapping[str, Any]) -> keras.Model:
     """The body of `spec` below what is asked of it.
 
-    In: what profile_model.build_model reads of events. Out, over vocabulary indices and codes of what comes after each
-    event: item_states [B, T, item_width], told from the vectors of items; next_category_logits [B, T, categories];
-    next_action_logits [B, T, 1 + actions], of sequence_action; next_gap_logits [B, T, GAP_CODES]. And first_view and
-    second_view [B, embedding_width], of each user with events masked.
+    In: what profile_model.build_model reads of events. Out, of states [B, T, .]: item, to be told from the vectors of
+    items; category, action and gap, logits over vocabulary indices, sequence_action, and gap_bucket of the time since
+    the event before. These states are of whole histories, or, where the encoder is bidirectional, of the first view,
+    with bool hidden [B, T]. And first_view and second_view [B, embedding_width], of each user with events masked.
     """
     inputs = {name: value for name, value in model_inputs(spec).items() if name.startswith("sequence_")}
     body = keras.Model(
         inputs, dict(zip(("events", "states"), encoded_events(spec, settings, inputs), strict=True)), name=BODY
     )
+    views = {name: _view(inputs, spec, name) for name in ("first_view", "second_view")}
+    said = {name: body(view) for name, (view, _) in views.items()}
     whole = keras.layers.Dense(settings["embedding_width"], name="whole_history")
+    outputs = {name: whole(_summary(one, inputs)) for name, one in said.items()}
     states = body(inputs)["states"]
+    if settings["encoder"] == BIDIRECTIONAL:
+        states, outputs["hidden"] = said["first_view"]["states"], views["first_view"][1]
     sizes = {
-        "item_states": settings["item_width"],
-        "next_category_logits": FIRST_KNOWN_INDEX + len(spec.category_vocabulary),
-        "next_action_logits": 1 + len(ACTIONS),
-        "next_gap_logits": GAP_CODES,
+        "item": settings["item_width"],
+        "category": FIRST_KNOWN_INDEX + len(spec.category_vocabulary),
+        "action": 1 + len(ACTIONS),
+        "gap": GAP_BUCKETS,
     }
-    outputs = {name: keras.layers.Dense(size, name=name)(states) for name, size in sizes.items()}
-    for name in ("first_view", "second_view"):
-        said = body(_view(inputs, spec, name))
-        parts = LastState()(said["states"], present_of(inputs)), MaskedMean()(said["events"], present_of(inputs))
-        outputs[name] = whole(ops.concatenate(parts, axis=-1))
+    outputs |= {name: keras.layers.Dense(sizes[name], name=name)(states) for name in STATES}
     return keras.Model(inputs, outputs, name="pretraining_model")
 
 
-def _view(inputs: Mapping[str, KerasTensor], spec: FeatureSpec, name: str) -> dict[str, KerasTensor]:
+def _view(
+    inputs: Mapping[str, KerasTensor], spec: FeatureSpec, name: str
+) -> tuple[dict[str, KerasTensor], KerasTensor]:
+    """The inputs with some events masked, and bool [B, T] which are."""
     keys = ["sequence_item", "sequence_category", *map(channel_key, spec.channels)]
-    masked = MaskedEvents(MASKED_SHARE, name=name)(*(inputs[key] for key in keys))
-    return {**inputs, **dict(zip(keys, masked, strict=True))}
+    *masked, hidden = MaskedEvents(MASKED_SHARE, name=name)(*(inputs[key] for key in keys))
+    return {**inputs, **dict(zip(keys, masked, strict=True))}, hidden
+
+
+def _summary(said: Mapping[str, KerasTensor], inputs: Mapping[str, KerasTensor]) -> KerasTensor:
+    present = present_of(inputs)
+    return ops.concatenate([LastState()(said["states"], present), MaskedMean()(said["events"], present)], axis=-1)
 
 
 def item_vectors(model: keras.Model) -> KerasTensor:

@@ -12,7 +12,7 @@ from keras import KerasTensor, ops
 from userprofile.channels import channel_key
 from userprofile.columns import ACTIONS
 from userprofile.model.embeddings import DenseNormalisation, EventEmbedding, QuantileNormalisation
-from userprofile.model.encoders import DenseTower, MaskedMean, sequence_encoder
+from userprofile.model.encoders import DenseTower, history_summary, sequence_encoder
 from userprofile.model.fusion import FUSIONS
 from userprofile.model.heads import TaskWeights, UserState
 from userprofile.model.positions import LastState
@@ -32,8 +32,8 @@ class HeadOutputs(Protocol):
 def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Mapping[str, Any]) -> keras.Model:
     """The network of `spec`, saved and loaded as a `.keras` file with safe mode on.
 
-    Settings: encoder, layers, heads, fusion, item_width, category_width, action_width, channel_width, sequence_width,
-    dense_width, embedding_width, dropout, task_weights.
+    Settings: encoder, summary, layers, heads, fusion, item_width, category_width, action_width, channel_width,
+    sequence_width, dense_width, embedding_width, dropout, task_weights.
     In, by name: dense float32 [B, D] with NaN for null; sequence_action (code + 1, 0 padding), sequence_item,
     sequence_category and sequence_<channel> int32 [B, T]; sequence_age_days float32 [B, T]; habit_item and
     habit_category int32, habit_age_days float32 [B, K]. Out: embedding [B, E], and what `heads` say.
@@ -43,7 +43,9 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     events, states = encoded_events(spec, settings, inputs)
     parts = [
         LastState(name="last_event")(states, present),
-        MaskedMean(name="mean_event")(events, present),
+        history_summary(
+            settings["summary"], width=settings["sequence_width"], heads=settings["heads"], name="whole_history"
+        )(events, present),
         _of_numbers(spec, settings, inputs),
     ]
     fusion = FUSIONS[settings["fusion"]](settings["embedding_width"], settings["dropout"], name="embedding")

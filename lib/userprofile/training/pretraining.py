@@ -1,8 +1,7 @@
-"""The task that needs no labels: next events, and users told apart by two views of their histories."""
+"""The task that needs no labels: next or hidden events, and users told apart by two views of their histories."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,8 @@ import tensorflow as tf
 from userprofile.feed.examples import ExampleForm
 from userprofile.feed.read import Form
 from userprofile.model.losses import class_loss, contrastive_loss
-from userprofile.model.positions import Packing
-from userprofile.model.pretraining import GAP_CODES, build_pretraining_model, item_vectors, weights_of_body
+from userprofile.model.positions import Packing, gap_bucket
+from userprofile.model.pretraining import STATES, build_pretraining_model, item_vectors, weights_of_body
 from userprofile.model.softmax import softmax_loss
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 from userprofile.training.evaluate import packed
@@ -23,13 +22,7 @@ from userprofile.training.progress import WEIGHT
 from userprofile.training.trained import BODY
 
 Batch = Mapping[str, tf.Tensor]
-LOSSES = ("next_item", "next_category", "next_action", "next_gap", "contrast")
-
-
-def gaps(age_days: tf.Tensor) -> tf.Tensor:
-    """int32 [B, T - 1]: channels.gap_codes less 1 of the time from an event to the next one, from ages [B, T]."""
-    minutes = tf.maximum(age_days[:, :-1] - age_days[:, 1:], 0.0) * 1440.0
-    return tf.minimum(tf.cast(tf.floor(tf.math.log1p(minutes) / math.log(2)), tf.int32), GAP_CODES - 1)
+LOSSES = (*STATES, "contrast")
 
 
 @dataclass(frozen=True)
@@ -51,29 +44,37 @@ class Pretraining:
         weight = batch[WEIGHT]
         contrast = contrastive_loss(said["first_view"], said["second_view"], weight, self.settings["rows_together"])
         places = float(self.spec.sequence_length)
-        of_events = {name: loss / places for name, loss in self._next(model, said, batch).items()}
+        of_events = {name: loss / places for name, loss in self._of_events(model, said, batch).items()}
         return {WEIGHT: tf.reduce_sum(weight), **of_events, "contrast": tf.reduce_sum(weight * contrast)}
 
-    def _next(self, model: keras.Model, said: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:
-        """Added up over events that another one follows, of rows that count."""
-        follows = tf.logical_and(batch["sequence_action"][:, 1:] > 0, batch[WEIGHT][:, None] > 0)  # [B, T - 1]
-        of_all, of_known = (
-            Packing(follows),
-            Packing(tf.logical_and(follows, batch["sequence_item"][:, 1:] >= FIRST_KNOWN_INDEX)),
-        )
-        states = of_known.pack(said["item_states"][:, :-1])
-        item = of_known.pack(batch["sequence_item"][:, 1:]) - FIRST_KNOWN_INDEX
+    def _of_events(self, model: keras.Model, said: Mapping[str, tf.Tensor], batch: Batch) -> dict[str, tf.Tensor]:
+        """Added up over the events that are asked, of rows that count.
+
+        From the state after an event the next one is; from states that know what follows, those that a view hides, and
+        their item and category alone.
+        """
+        ahead = 0 if "hidden" in said else 1
+        asked = tf.logical_and(batch["sequence_action"] > 0, batch[WEIGHT][:, None] > 0)  # [B, T]
+        asked = asked[:, 1:] if ahead else tf.logical_and(asked, said["hidden"])
+        states = {name: said[name][:, : self.spec.sequence_length - ahead] for name in STATES}
+        item = batch["sequence_item"][:, ahead:]
+        of_all, of_known = Packing(asked), Packing(tf.logical_and(asked, item >= FIRST_KNOWN_INDEX))
         vectors = item_vectors(model)
-        targets = {
-            "next_category": batch["sequence_category"][:, 1:],
-            "next_action": batch["sequence_action"][:, 1:],
-            "next_gap": gaps(batch["sequence_age_days"]),
+        losses = {
+            "item": softmax_loss(
+                of_known.pack(states["item"]),
+                vectors,
+                tf.zeros(tf.shape(vectors)[0]),
+                of_known.pack(item) - FIRST_KNOWN_INDEX,
+            )
         }
-        of_classes = {
-            name: tf.reduce_sum(class_loss(of_all.pack(said[f"{name}_logits"][:, :-1]), of_all.pack(target)))
-            for name, target in targets.items()
-        }
-        return {"next_item": softmax_loss(states, vectors, tf.zeros(tf.shape(vectors)[0]), item), **of_classes}
+        age = batch["sequence_age_days"]
+        targets = {"category": batch["sequence_category"], "action": batch["sequence_action"]}
+        targets["gap"] = gap_bucket(tf.concat([tf.zeros_like(age[:, :1]), age[:, :-1] - age[:, 1:]], axis=1))
+        for name, target in targets.items():
+            loss = tf.reduce_sum(class_loss(of_all.pack(states[name]), of_all.pack(target[:, ahead:])))
+            losses[name] = loss if ahead or name == "category" else tf.zeros_like(loss)
+        return losses
 
     def objective(self, model: keras.Model, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return tf.add_n([self.settings["weights"][name] * sums[name] for name in LOSSES])
