@@ -48,7 +48,7 @@ def test_a_habit_head_adds_habit_to_what_the_embedding_says() -> None:
     np.testing.assert_allclose(np.asarray(head(EMBEDDING, counts)), HABIT_START * np.log1p(plain), rtol=1e-6)
     habit, kernel, bias = np.array([[0.5, 2.0], [1.5, -1.0]]), RANDOM.normal(size=(3, 2)), np.array([0.1, -0.1])
     shared = np.array([0.2, 0.7])
-    head.habit.assign(habit / HABIT_STEP)
+    head.habit.assign(habit)
     head.shared.assign(shared / HABIT_STEP)
     head.linear.set_weights([kernel, bias])
     for row, given, logits in zip(EMBEDDING, counts, np.asarray(head(EMBEDDING, counts)), strict=True):
