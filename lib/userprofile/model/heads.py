@@ -95,9 +95,9 @@ class HabitHead(keras.layers.Layer):
     """[B, C] logits, a softmax over which shares out the classes that a user turns to next.
 
     Linear in the embedding, plus, for each of H counts, a strength x ln(1 + the user's events in the class). These let
-    habits past a narrow embedding. A strength is HABIT_STEP x that of all classes + that of this one, since a class that
-    was met once may be e**5 times as likely as another one, which an optimiser of small steps would never reach. An
-    untrained head has HABIT_START for the first count and ranks a user's own classes by it.
+    habits past a narrow embedding. A strength is HABIT_STEP x that of all classes + that of this one, since a class
+    that was met once may be e**5 times as likely as another one, which an optimiser of small steps would never reach.
+    An untrained head has HABIT_START for the first count and ranks a user's own classes by it.
     """
 
     def __init__(self, classes: int, **kwargs: Any) -> None:
