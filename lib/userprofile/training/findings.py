@@ -55,11 +55,18 @@ def finding(batch: Batch, spec: FeatureSpec | HistorySpec, places: Sequence[Plac
 
 
 def _no_numbers(batch: Batch) -> Iterator[tuple[str, np.ndarray]]:
-    """By input or label, which rows hold one. NaN is null, and legal, among labels."""
+    """By input or label, which rows hold one. NaN is null, and legal, among labels.
+
+    Habits are more of the same column that a sequence is of, and told by its name.
+    """
+    found: dict[str, np.ndarray] = {}
     for name, values in batch.items():
         if name not in (DENSE, WEIGHT) and np.issubdtype(values.dtype, np.floating):
             is_bad = np.isinf(values) if name.startswith(LABEL) else ~np.isfinite(values)
-            yield name, np.asarray(is_bad.reshape(len(values), -1).any(axis=1))
+            column = name.replace("habit_", "sequence_")
+            rows = np.asarray(is_bad.reshape(len(values), -1).any(axis=1))
+            found[column] = found.get(column, False) | rows
+    yield from found.items()
 
 
 def _infinite(dense: np.ndarray, spec: FeatureSpec, places: Sequence[Place | None]) -> Iterator[tuple[str, str]]:
