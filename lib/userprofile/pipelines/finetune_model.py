@@ -19,7 +19,7 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.train_model import with_serving, with_space, write_model
+from userprofile.pipelines.train_model import split_rows, with_serving, with_space, write_model
 from userprofile.pipelines.training_request import (
     feature_spec,
     launched,
@@ -50,7 +50,7 @@ def finetune_model(run: Run) -> Step:
 def _finetune(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) -> Outcome:
     settings = run.config.finetune_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
-    train = table.to_pyarrow_table(filters=[("split", "=", "train")])
+    train = split_rows(table, "train")
     most = run.config.train_model.label_categories
     spec, _ = with_heads(feature_spec(run, train, dense), train, [settings.task], most_classes=most)
     request = training_request(run, examples, spec, run.config.train_model)

@@ -18,7 +18,7 @@ from userprofile.demo_shop import Shop
 from userprofile.demo_shop.bayes import Belief, believe
 from userprofile.demo_shop.catalogue import stock
 from userprofile.demo_shop.history import history
-from userprofile.demo_shop.population import populate
+from userprofile.demo_shop.population import Population, populate
 from userprofile.demo_shop.taxonomy import LEAVES
 from userprofile.demo_shop.write import label
 from userprofile.errors import DataGateError
@@ -57,10 +57,17 @@ def truth_leaderboard(run: Run, board: PlantedTruthBoard) -> Rows:
     measures = json.loads((folder / METRICS).read_text())
     table = DeltaTable(run.store.path(EXAMPLES), version=examples.output(EXAMPLES).version)
     rows = split_rows(table, "test")
+    if missing := [head for head in MEASURES if head not in measures["test"]]:
+        raise DataGateError(
+            "the shop does not teach every score that is compared",
+            expected=", ".join(MEASURES),
+            received=f"none of {', '.join(missing)}",
+            fix="make leaderboard DATA=demo_shop with more USERS or DAYS",
+        )
     shop = Shop(**run.config.demo_shop.model_dump())
-    users, belief = _users(run, shop, rows), _belief(shop, rows, spec)
-    truth = populate(shop).affinity[users]
-    serving = {**measures["served_by"]}
+    people, users = populate(shop), _users(run, shop, rows)
+    truth, belief = people.affinity[users], _belief(shop, people, rows, spec)
+    serving = measures["served_by"]
     profile = {**_measured(measures, serving), AFFINITY: _order(truth, _affinities(rows))}
     bayes = {**_of_belief(run, belief, users, rows, spec), AFFINITY: _order(truth, belief.affinity[users])}
     return {
@@ -83,8 +90,8 @@ def _users(run: Run, shop: Shop, rows: pa.Table) -> np.ndarray:
     return np.array([number[user] for user in rows["user_id"].to_pylist()])
 
 
-def _belief(shop: Shop, rows: pa.Table, spec: FeatureSpec) -> Belief:
-    people, catalogue = populate(shop), stock(shop)
+def _belief(shop: Shop, people: Population, rows: pa.Table, spec: FeatureSpec) -> Belief:
+    catalogue = stock(shop)
     day = (rows["as_of_date"][0].as_py() - shop.start).days
     events = history(shop, people, catalogue)
     return believe(shop, people, catalogue, events, day=day, days=round(spec.window_days[1]))

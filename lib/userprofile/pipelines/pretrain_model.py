@@ -15,6 +15,7 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.examples import built_examples
 from userprofile.pipelines.selected_features import features_to_train
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.train_model import split_rows
 from userprofile.pipelines.training_request import (
     feature_spec,
     launched,
@@ -42,7 +43,7 @@ def pretrain_model(run: Run) -> Step:
 
 def _pretrain(run: Run, examples: TableVersion, dense: Sequence[str]) -> Outcome:
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
-    train = table.to_pyarrow_table(filters=[("split", "=", "train")])
+    train = split_rows(table, "train")
     spec = feature_spec(run, train, dense)
     request = _request(run, training_request(run, examples, spec, run.config.train_model))
     trained = launched(run, request, processes=run.config.train_model.processes)
@@ -50,7 +51,12 @@ def _pretrain(run: Run, examples: TableVersion, dense: Sequence[str]) -> Outcome
     kept = Checkpoints.made(pretrained_folder(run))
     kept.clear()
     kept.save(Checkpoint(body_identity(spec), len(trained.history), body, {}))
-    best = min(trained.history, key=lambda entry: sum((entry["validation"] or entry["train"]).values()))
+    # By what training, too, chose the weights that stay.
+    weight = request.settings["weights"]
+    best = min(
+        trained.history,
+        key=lambda entry: sum(weight[name] * (entry["validation"] or entry["train"])[name] for name in LOSSES),
+    )
     losses = {f"validation_{name}": round(value, 4) for name, value in (best["validation"] or {}).items()}
     return Outcome([], {"examples": train.num_rows, "epochs": len(trained.history), **losses})
 
