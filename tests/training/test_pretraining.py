@@ -126,3 +126,42 @@ def test_a_share_of_labels_is_the_first_rows_of_each_row_group(request_for, shar
     listed = Rows(request, task_of(request).form(), alone())
     assert sum(group.rows for group in listed.listed("train")) == rows
     assert sum(group.rows for group in listed.listed("validation")) == 60
+
+
+@pytest.mark.parametrize(("encoder", "ahead"), [("gru", 1), ("bidirectional", 0)])
+def test_losses_are_those_of_a_loop_over_the_events_that_are_asked(pretraining, encoder: str, ahead: int) -> None:
+    request = pretraining()
+    request = replace(request, settings={**request.settings, "encoder": encoder, "layers": 1, "heads": 1})
+    task = task_of(request)
+    rows = Rows(request, task.form(), alone())
+    batch = next(rows.fed(rows.plan(rows.listed("train"))))
+    model = task.model()
+    keys, said = model.input, {}
+
+    class Watched:
+        """The model, whose views are drawn anew each time that it is called."""
+
+        input, get_layer = keys, model.get_layer
+
+        def __call__(self, inputs: dict[str, Any], training: bool) -> dict[str, Any]:
+            found = model(inputs, training=training)
+            said.update({name: np.asarray(value) for name, value in found.items()})
+            return found
+
+    sums = {name: float(value) for name, value in task.sums(Watched(), batch, training=False).items()}
+    expected = dict.fromkeys(("category", "action", "gap"), 0.0)
+    for row, age in enumerate(np.asarray(batch["sequence_age_days"])):
+        for place in range(request.spec.sequence_length - ahead):
+            asked = place + ahead
+            if not batch["sequence_action"][row, asked] or not (ahead or said["hidden"][row, asked]):
+                continue
+            minutes = max(age[asked - 1] - age[asked], 0) * 1440 if asked else 0
+            targets = {name: int(batch[f"sequence_{name}"][row, asked]) for name in ("category", "action")}
+            targets["gap"] = min(int(np.log2(1 + minutes)), 21)
+            for name, target in targets.items():
+                logits = said[name][row, place]
+                expected[name] += float(np.log(np.exp(logits).sum()) - logits[target]) / request.spec.sequence_length
+    if not ahead:
+        expected |= {"action": 0.0, "gap": 0.0}
+    for name, loss in expected.items():
+        assert sums[name] == pytest.approx(loss, rel=1e-4), name
