@@ -89,3 +89,12 @@ def test_rows_of_a_step_lie_where_they_were_read_from(request_for, rows: int) ->
                 read = pq.ParquetFile(place.file).read_row_group(place.row_group)
                 assert np.float32(read["activity"][place.row].as_py()) == activity
     assert padding == plan.steps * rows - 203
+
+
+def test_a_habit_is_more_of_a_sequences_column_and_told_by_its_name(plain) -> None:
+    ages, habits = batch_of()["sequence_age_days"].copy(), np.full((4, 5), 7, np.float32)
+    ages[0, 0] = habits[2, 4] = np.inf
+    found = finding(batch_of(sequence_age_days=ages, habit_age_days=habits), plain, PLACES)
+    assert found.features == ("sequence_age_days",)
+    where = "2 rows, the first row 40 of row group 3 of part-0.parquet"
+    assert found.told == f"sequence_age_days is infinite or no number in {where}"
