@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,8 @@ from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.scores import SCORES, VECTORS
 from userprofile.spark.batches import declared_batches
 
+Asked = Callable[[pa.Table], Iterable[pa.Table]]
+
 _TAGS = pa.field("tags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
 
 
@@ -29,27 +32,28 @@ def tagged(rows: DataFrame) -> DataFrame:
 
 
 def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
-    """SCORES of rows of gold.user_features joined with gold.user_sequences; the model travels to the workers."""
-    sent = rows.sparkSession.sparkContext.broadcast(dict(files))
-    return rows.mapInArrow(partial(_scores, _asked(model_version, files), sent), from_arrow_schema(SCORES))
+    """SCORES of rows of gold.user_features joined with gold.user_sequences."""
+    return _by_model(rows, model_version, files, _scores, SCORES)
 
 
 def placed(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
     """VECTORS of such rows, or of rows of gold.training_examples."""
-    sent = rows.sparkSession.sparkContext.broadcast(dict(files))
-    return rows.mapInArrow(partial(_vectors, _asked(model_version, files), sent), from_arrow_schema(VECTORS))
+    return _by_model(rows, model_version, files, _vectors, VECTORS)
 
 
 def judged(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
     """gold.model_judgements of rows of gold.training_examples, by every model of every score."""
+    return _by_model(rows, model_version, files, partial(_judgements, model_version), arrow_schema(ModelJudgements))
+
+
+def _by_model(
+    rows: DataFrame, model_version: str, files: Mapping[str, bytes], asked: Callable[[Any], Asked], schema: pa.Schema
+) -> DataFrame:
+    """What is `asked` of the model's scorer about rows; the model travels to the workers."""
     sent = rows.sparkSession.sparkContext.broadcast(dict(files))
-    schema = from_arrow_schema(arrow_schema(ModelJudgements))
-    return rows.mapInArrow(partial(_judgements, model_version, _asked(model_version, files), sent), schema)
-
-
-def _asked(model_version: str, files: Mapping[str, bytes]) -> str:
-    """What a process keeps a scorer by: before a model is aligned, its vectors are others."""
-    return f"{model_version} {hashlib.sha256(files[SPACE_FILE]).hexdigest()}"
+    # Before a model is aligned, its vectors are others.
+    scorer = f"{model_version} {hashlib.sha256(files[SPACE_FILE]).hexdigest()}"
+    return rows.mapInArrow(partial(_said, asked, scorer, sent), from_arrow_schema(schema))
 
 
 def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -57,34 +61,27 @@ def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator
         yield from declared_batches(with_tags(pl.DataFrame(pa.Table.from_batches([batch]))), schema)
 
 
-def _scores(
-    asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
+def _said(
+    asked: Callable[[Any], Asked], scorer: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     # Here and not above, so that the driver never loads TensorFlow.
     from userprofile.inference.score import cached_scorer
 
-    scorer = cached_scorer(asked, lambda: sent.value)
+    say = asked(cached_scorer(scorer, lambda: sent.value))
     for batch in batches:
-        yield from scorer.score(pa.Table.from_batches([batch])).to_batches()
+        for table in say(pa.Table.from_batches([batch])):
+            yield from table.to_batches()
 
 
-def _vectors(
-    asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    from userprofile.inference.score import cached_scorer
-
-    scorer = cached_scorer(asked, lambda: sent.value)
-    for batch in batches:
-        yield from scorer.vectors(pa.Table.from_batches([batch])).to_batches()
+def _scores(scorer: Any) -> Asked:
+    return lambda rows: [scorer.score(rows)]
 
 
-def _judgements(
-    model_version: str, asked: str, sent: Broadcast[dict[str, bytes]], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
+def _vectors(scorer: Any) -> Asked:
+    return lambda rows: [scorer.vectors(rows)]
+
+
+def _judgements(model_version: str, scorer: Any) -> Asked:
     from userprofile.inference.judge import Judge
-    from userprofile.inference.score import cached_scorer
 
-    judge = Judge(cached_scorer(asked, lambda: sent.value), model_version)
-    for batch in batches:
-        for rows in judge.judged(pa.Table.from_batches([batch])):
-            yield from rows.to_batches()
+    return Judge(scorer, model_version).judged
