@@ -30,6 +30,13 @@ class DenseFeature:
     knots: tuple[float, ...] = ()
     levels: tuple[float, ...] = ()
 
+    @property
+    def typical(self) -> float:
+        """The value that lies in the middle of the scale."""
+        if self.knots:
+            return float(np.interp(0.5, self.levels, self.knots))
+        return float(np.sign(self.mean) * np.expm1(abs(self.mean))) if self.logarithm else self.mean
+
 
 def dense_features(train: pa.Table, names: Sequence[str], *, quantiles: bool) -> Iterator[DenseFeature]:
     """In the order of names; one that is all null or constant is left out."""

@@ -53,6 +53,8 @@ def load_config(folder: Path, *, source: str, overlays: Iterable[Path] = (), set
     merged: Tree = {}
     for layer in layers:
         merged = _overlay(merged, layer.tree)
+    language = _language(folder, merged)
+    layers, merged = [*layers, language], _overlay(merged, language.tree)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -93,6 +95,15 @@ def load_board(folder: Path, data: str) -> Board:
         return BOARDS[protocol].model_validate(layer.tree)
     except ValidationError as error:
         raise _usage_error(error, [layer]) from error
+
+
+def _language(folder: Path, merged: Tree) -> Layer:
+    """The language file that infer_profiles.language names."""
+    section = merged.get("infer_profiles")
+    name = str(section.get("language", "")) if isinstance(section, dict) else ""
+    fix = "write one as conf/languages/en.yaml and give its path: infer_profiles.language=<path>"
+    path = _find(folder / "languages", name, kind="language", of="language", fix=fix)
+    return Layer(str(path), {"language": _read(path)})
 
 
 def _find(folder: Path, name: str, *, kind: str, of: str, fix: str) -> Path:

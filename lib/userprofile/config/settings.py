@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from userprofile.config.language import Language
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section
@@ -119,6 +120,7 @@ class InferProfiles(Section):
     """Scoring."""
 
     users_per_partition: Count
+    language: str
 
 
 class BuildCatalogue(Section):
@@ -170,4 +172,5 @@ class Config(Section):
     build_catalogue: BuildCatalogue
     report_scaling: ReportScaling
     demo_shop: DemoShop
+    language: Language
     source: SourceMapping

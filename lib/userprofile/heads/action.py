@@ -19,7 +19,7 @@ from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.calibration.temperature import Temperature
 from userprofile.columns import ACTIONS
 from userprofile.feed.lists import multi_hot
-from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
+from userprofile.heads.head import Arrays, HeadOfClasses, Json, LadderSettings, Tensors, Words, mean_of, named_scores
 from userprofile.model.metrics import Metrics
 from userprofile.spec import FeatureSpec, places_of
 
@@ -29,7 +29,7 @@ NAMES = dict(enumerate(ACTIONS))
 LEAST_PROBABILITY = 1e-6
 
 
-class _Actions(Head):
+class _Actions(HeadOfClasses):
     by = ("log_loss",)
 
     def unlearnable(self, train: pa.Table, classes: Sequence[int]) -> str:

@@ -31,6 +31,10 @@ class _Binary(Head):
         """Its column and its array."""
         return self.label_names[0]
 
+    @property
+    def column(self) -> str:
+        return f"{self.name}_probability"
+
     def labels(self) -> dict[str, pa.DataType]:
         return {self.label: pa.int8()}
 
@@ -54,6 +58,9 @@ class _Binary(Head):
 
     def output_names(self) -> tuple[str, ...]:
         return (self.logit,)
+
+    def explained(self, outputs: Tensors, place: Any) -> Any:
+        return outputs[self.logit]
 
     def raw(self, outputs: Arrays) -> np.ndarray:
         """Log-odds."""
@@ -118,7 +125,7 @@ class Purchase(_Binary):
     name, logit, label_names = "purchase", "purchase_logit", ("label_purchase",)
 
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
-        return {"purchase_probability": predicted}
+        return {self.column: predicted}
 
 
 class Churn(_Binary):
@@ -129,4 +136,4 @@ class Churn(_Binary):
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
         """Null for who did not buy of late: who was not active cannot leave."""
         can_leave = dense_values(rows["days_since_purchase"]) <= spec.churn_active_days
-        return {"churn_probability": pa.array(predicted, mask=~can_leave)}
+        return {self.column: pa.array(predicted, mask=~can_leave)}

@@ -14,7 +14,7 @@ from userprofile.baselines.rung import Fit
 from userprofile.baselines.sets import OF_THE_REST
 from userprofile.calibration.curve import curve_of, fitted_curve
 from userprofile.feed.lists import multi_hot
-from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
+from userprofile.heads.head import Arrays, HeadOfClasses, Json, LadderSettings, Tensors, Words, mean_of, named_scores
 from userprofile.model.metrics import RANKING, Metrics, ranking_of_rows
 from userprofile.spec import FeatureSpec, frequent
 
@@ -23,7 +23,7 @@ CATEGORIES_KEPT = 10
 LABEL = "label_next_categories"
 
 
-class NextCategories(Head):
+class NextCategories(HeadOfClasses):
     """The categories of what a user buys in the label window.
 
     Their order comes from a softmax, in which they compete; the intent of one is a curve of its share and of the chance

@@ -41,6 +41,11 @@ class Head(ABC):
     label_names: ClassVar[tuple[str, ...]]  # of `arrays`
     decides: ClassVar[bool] = False  # whether a threshold makes yes and no of its judgement's label and predicted
 
+    @property
+    def column(self) -> str:
+        """Of gold.user_profiles, the one that `columns` fills."""
+        return self.name
+
     @abstractmethod
     def labels(self) -> dict[str, pa.DataType]:
         """The columns of gold.training_examples that hold the label, as `arrays` reads them."""
@@ -72,6 +77,21 @@ class Head(ABC):
     @abstractmethod
     def output_names(self) -> tuple[str, ...]:
         """Of `outputs`, those that `raw` reads."""
+
+    @abstractmethod
+    def explained(self, outputs: Tensors, place: Any) -> Any:
+        """[B] what reasons speak of, of a network's outputs: one number a user, greater where the score is.
+
+        `place` is the class, as explained_place says, at which a head of classes is asked.
+        """
+
+    def explained_place(self, outputs: Tensors) -> Any:
+        """[B] the class that reasons speak of, the likeliest; None for a head of numbers."""
+        return None
+
+    def explained_of_raw(self, raw: np.ndarray) -> np.ndarray:
+        """[rows] the same of what a ladder's rung says; not asked of a head of classes."""
+        return raw
 
     @abstractmethod
     def raw(self, outputs: Arrays) -> np.ndarray:
@@ -128,6 +148,20 @@ class Head(ABC):
     @abstractmethod
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
         """Columns of gold.user_profiles for rows of features joined with sequences."""
+
+
+class HeadOfClasses(Head):
+    """A head whose first output are logits of classes."""
+
+    def explained(self, outputs: Tensors, place: Any) -> Any:
+        from userprofile.model.explained import of_class
+
+        return of_class(outputs[self.output_names()[0]], place)
+
+    def explained_place(self, outputs: Tensors) -> Any:
+        from userprofile.model.explained import likeliest
+
+        return likeliest(outputs[self.output_names()[0]])
 
 
 def mean_of(judgement: Arrays, name: str) -> float | None:

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from userprofile.baselines.ladder_of_sets import ladder_of_sets
 from userprofile.baselines.rung import Fit, Rung
 from userprofile.feed.lists import first_listed
-from userprofile.heads.head import Arrays, Head, Json, LadderSettings, Tensors, Words, mean_of, named_scores
+from userprofile.heads.head import Arrays, HeadOfClasses, Json, LadderSettings, Tensors, Words, mean_of, named_scores
 from userprofile.model.metrics import LISTED_RANKING, Metrics, listed_ranking_of_rows
 from userprofile.spec import FeatureSpec
 
@@ -23,7 +23,7 @@ ITEMS_KEPT = 10
 LISTED = 64
 
 
-class _Items(Head):
+class _Items(HeadOfClasses):
     by = ("ndcg@10",)
 
     @property

@@ -35,6 +35,10 @@ class Spend(Head):
 
     name, by, label_names = "spend", ("mae",), ("label_spend",)
 
+    @property
+    def column(self) -> str:
+        return "expected_spend"
+
     def labels(self) -> dict[str, pa.DataType]:
         return {"label_spend": pa.int64()}
 
@@ -57,6 +61,14 @@ class Spend(Head):
 
     def output_names(self) -> tuple[str, ...]:
         return ("spend_chance_logit", "spend_mean", "spend_deviation")
+
+    def explained(self, outputs: Tensors, place: Any) -> Any:
+        from userprofile.model.explained import log_of_amount
+
+        return log_of_amount(*(outputs[name] for name in self.output_names()))
+
+    def explained_of_raw(self, raw: np.ndarray) -> np.ndarray:
+        return np.log1p(raw)
 
     def raw(self, outputs: Arrays) -> np.ndarray:
         """Expected minor units."""
@@ -101,4 +113,4 @@ class Spend(Head):
         return ladder
 
     def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
-        return {"expected_spend": np.rint(predicted).astype(np.int64)}
+        return {self.column: np.rint(predicted).astype(np.int64)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import expit
 
 from userprofile.baselines.cross_fit import log_odds
 from userprofile.baselines.rung import Fit
@@ -54,6 +55,14 @@ class DaysToPurchase(Head):
 
     def output_names(self) -> tuple[str, ...]:
         return ("hazard_logits",)
+
+    def explained(self, outputs: Tensors, place: Any) -> Any:
+        from userprofile.model.explained import intervals_waited
+
+        return intervals_waited(outputs["hazard_logits"])
+
+    def explained_of_raw(self, raw: np.ndarray) -> np.ndarray:
+        return np.cumprod(1 - expit(raw), axis=1).sum(axis=1)
 
     def raw(self, outputs: Arrays) -> np.ndarray:
         """Log-odds of the hazards."""

@@ -42,6 +42,7 @@ class Scorer:
     space: Space
     rungs: Mapping[str, Rung]  # of heads that the network does not serve
     words: Words
+    network: keras.Model
     forward: Callable[[dict[str, np.ndarray]], dict[str, tf.Tensor]]
 
     @classmethod
@@ -60,7 +61,7 @@ class Scorer:
         if (rotation := space.rotation("interest_vector")) is not None:
             vectors = vectors.turned(rotation)
         forward = tf.function(network, reduce_retracing=True)
-        return cls(spec, serving, interest, vectors, space, rungs, _words(files[WORDS_FILE]), forward)
+        return cls(spec, serving, interest, vectors, space, rungs, _words(files[WORDS_FILE]), network, forward)
 
     def score(self, table: pa.Table) -> pa.Table:
         """One row of SCORES for each row of gold.user_features joined with gold.user_sequences, in their order."""

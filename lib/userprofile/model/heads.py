@@ -112,11 +112,23 @@ class HabitHead(keras.layers.Layer):
         self.habit = self.add_weight(shape=(self.classes, kinds), initializer="zeros", name="habit")
 
     def call(self, embedding: KerasTensor, counts: KerasTensor) -> KerasTensor:  # [B, E], [B, C, H]
-        strength = HABIT_STEP * self.shared + self.habit  # [C, H]
-        return self.linear(embedding) + ops.sum(strength * ops.log1p(counts), axis=-1)  # [B, C]
+        return self.linear(embedding) + _of_habits(self._strength, counts)  # [B, C]
+
+    def of_habits(self, counts: KerasTensor, place: KerasTensor) -> KerasTensor:  # [B, H], [B]
+        """[B] what the counts of one class a user add to its logit."""
+        return _of_habits(ops.take(self._strength, place, axis=0), counts)
+
+    @property
+    def _strength(self) -> KerasTensor:  # [C, H]
+        return HABIT_STEP * self.shared + self.habit
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": self.classes}
+
+
+def _of_habits(strength: KerasTensor, counts: KerasTensor) -> KerasTensor:
+    """[..., H] to [...]."""
+    return ops.sum(strength * ops.log1p(counts), axis=-1)
 
 
 def _habit_of_the_first(shape: Any, dtype: Any = None) -> KerasTensor:

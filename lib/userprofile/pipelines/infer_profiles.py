@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from userprofile.config.load import config_version
+from userprofile.explain.wording import Wording
 from userprofile.features.catalogue import user_features_schema
 from userprofile.heads.serving import Serving
 from userprofile.inference.space import SPACE_FILE, Space
@@ -45,7 +46,8 @@ def infer_profiles(run: Run) -> Step:
     work = partial(_infer, run, inputs, as_of, model, reason)
     inputs = [*inputs, run.pinned("silver.codes", made_by="refine_events")]
     parameters = {"model": model and model["model_version"]}
-    return run.step("infer_profiles", work, inputs=inputs, sections=["source"], parameters=parameters, as_of=as_of)
+    sections = ["source", "language"]
+    return run.step("infer_profiles", work, inputs=inputs, sections=sections, parameters=parameters, as_of=as_of)
 
 
 def _infer(
@@ -84,7 +86,7 @@ def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     serving = Serving.from_json(files[SERVING_FILE].decode())
     files[WORDS_FILE] = json.dumps(_words(run, FeatureSpec.from_json(files[SPEC_FILE].decode()))).encode()
     partitions = max(1, -(-rows.count() // run.config.infer_profiles.users_per_partition))
-    scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files)
+    scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files, _wording(run))
     served_by = [
         F.struct(F.lit(name).alias("score"), F.lit(one.model).alias("model")) for name, one in serving.heads.items()
     ]
@@ -92,11 +94,22 @@ def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     return scores.withColumns({"served_by": F.array(*served_by), "embedding_space": F.lit(space.name)})
 
 
+def _wording(run: Run) -> Wording:
+    source, language = run.config.source, run.config.language
+    return Wording(
+        language.reasons,
+        language.window,
+        language.all_time,
+        currency=source.currency or "",
+        minor_units=source.minor_units,
+    )
+
+
 def _words(run: Run, spec: FeatureSpec) -> dict[str, dict[int, str]]:
-    """Names of the codes that scores may be about."""
+    """Names of the codes that scores, or their reasons, may be about."""
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
     kinds = {"item": "item", "category": f"category_{spec.category_level}"}
-    wanted = {code for classes in spec.heads.values() for code in classes}
+    wanted = {*spec.category_vocabulary, *(code for classes in spec.heads.values() for code in classes)}
     named = codes.where(F.col("kind").isin(list(kinds.values())))
     rows = pl.DataFrame(named.toArrow()).filter(pl.col("code").is_in(list(wanted)))
     return {

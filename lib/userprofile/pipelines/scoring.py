@@ -13,6 +13,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
+from userprofile.explain.wording import Wording
 from userprofile.inference.space import SPACE_FILE
 from userprofile.inference.tags import with_tags
 from userprofile.schemas.arrow import arrow_schema
@@ -31,9 +32,9 @@ def tagged(rows: DataFrame) -> DataFrame:
     return rows.mapInArrow(partial(_with_tags, schema), from_arrow_schema(schema))
 
 
-def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
-    """SCORES of rows of gold.user_features joined with gold.user_sequences."""
-    return _by_model(rows, model_version, files, _scores, SCORES)
+def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes], wording: Wording) -> DataFrame:
+    """SCORES of rows of gold.user_features joined with gold.user_sequences, with their reasons in words."""
+    return _by_model(rows, model_version, files, partial(_scores, wording), SCORES)
 
 
 def placed(rows: DataFrame, model_version: str, files: Mapping[str, bytes]) -> DataFrame:
@@ -73,8 +74,11 @@ def _said(
             yield from table.to_batches()
 
 
-def _scores(scorer: Any) -> Asked:
-    return lambda rows: [scorer.score(rows)]
+def _scores(wording: Wording, scorer: Any) -> Asked:
+    from userprofile.explain.reasons import cached_reasoner
+
+    reasoner = cached_reasoner(scorer, wording)
+    return lambda rows: [reasoner.with_reasons(rows, scorer.score(rows))]
 
 
 def _vectors(scorer: Any) -> Asked:

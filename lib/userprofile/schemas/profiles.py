@@ -14,6 +14,23 @@ def _named() -> dy.List:
     return dy.List(pair, nullable=True)
 
 
+def _reasons() -> dy.List:
+    """Why scores are what they are: of each at most three reasons, strongest first (docs/reasons.md)."""
+    reason = {
+        "score": dy.String(nullable=False),
+        "code": dy.String(nullable=False),
+        "direction": dy.Enum(["raises", "lowers"], nullable=False),
+        "share": dy.Float64(nullable=False, min=0, max=1),  # of all that moved the score, either way
+        "value": dy.Float64(nullable=True),  # of the user, in `unit`; money in minor units
+        "usual": dy.Float64(nullable=True),  # of the user, or among users
+        "window_days": dy.Int32(nullable=False),  # of `value`; 0 where it has no window
+        "name": dy.String(nullable=True),  # of the category or item meant
+        "unit": dy.String(nullable=False),
+        "text": dy.String(nullable=False),
+    }
+    return dy.List(dy.Struct(reason), nullable=True)
+
+
 class UserProfiles(PerUser):
     """One row per user, as-of date and model. Money is in minor units of `currency`; null is "not known"."""
 
@@ -51,6 +68,7 @@ class UserProfiles(PerUser):
     served_by = dy.List(
         dy.Struct({"score": dy.String(nullable=False), "model": dy.String(nullable=False)}), nullable=True
     )  # the network, or the simpler model that was as good on validation
+    reasons = _reasons()
     scores_missing_because = dy.String(nullable=True)
     consent = dy.List(dy.String(nullable=False), nullable=False)  # purposes granted
     events_version = dy.Int64(nullable=False)

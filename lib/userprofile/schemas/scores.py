@@ -10,10 +10,12 @@ from userprofile.schemas.profiles import UserProfiles
 SCORE_COLUMNS = (
     "embedding", "interest_vector", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase",
     "next_action", "window_actions", "next_categories", "next_item", "window_items",
+    "reasons",
 )  # fmt: skip
 
 VECTOR_COLUMNS = ("embedding", "interest_vector")
 
 SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
 VECTORS = pa.schema([SCORES.field(name) for name in ("user_id", "as_of_date", *VECTOR_COLUMNS)])
+REASONS = SCORES.field("reasons")
 NAMED_SCORES = SCORES.field("next_categories").type

@@ -1,0 +1,68 @@
+"""Reasons in the words of a language: a phrase for each code, with numbers as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+# Which phrase of a code: value and usual are known, the value alone, or neither.
+FORMS = ("both", "value", "none")
+
+PLACEHOLDERS = ("value", "usual", "window", "name")
+
+# Digits behind the point; a day more or less is no news.
+_DIGITS = {"count": 1, "days": 0, "ratio": 1, "score": 1, "share": 0}
+
+
+@dataclass(frozen=True)
+class Wording:
+    """`phrases` by code and form hold PLACEHOLDERS in braces; money is in minor units of `currency`."""
+
+    phrases: Mapping[str, Mapping[str, str]]
+    window: str  # of so many {days}
+    all_time: str
+    currency: str
+    minor_units: int
+
+    def with_text(self, reasons: pl.DataFrame) -> pl.DataFrame:
+        """Adds `text` to rows with code, unit, value, usual (NaN is not known), window_days and name."""
+        known = [pl.col(name).is_not_nan() for name in ("value", "usual")]
+        form = pl.when(known[0] & known[1]).then(pl.lit("both")).when(known[0]).then(pl.lit("value"))
+        templates = pl.DataFrame(
+            [(code, form, text) for code, forms in self.phrases.items() for form, text in forms.items()],
+            schema={"code": pl.String, "form": pl.String, "text": pl.String},
+            orient="row",
+        )
+        formed = reasons.with_columns(form=form.otherwise(pl.lit("none")))
+        text = pl.col("text")
+        before, after = self.window.split("{days}")
+        window = pl.format("{}{}{}", pl.lit(before), pl.col("window_days"), pl.lit(after))
+        shown = {
+            "value": self._shown("value"),
+            "usual": self._shown("usual"),
+            "window": pl.when(pl.col("window_days") > 0).then(window).otherwise(pl.lit(self.all_time)),
+            "name": pl.col("name"),  # the last: it may hold anything
+        }
+        for name, words in shown.items():
+            text = text.str.replace_all(f"{{{name}}}", words.fill_null(""), literal=True)
+        joined = formed.join(templates, ["code", "form"], how="left", maintain_order="left")
+        return joined.with_columns(text).drop("form")
+
+    def _shown(self, column: str) -> pl.Expr:
+        """A number by its unit."""
+        value, unit = pl.col(column), pl.col("unit")
+        money = _rounded(value / 10**self.minor_units, self.minor_units) + f" {self.currency}".rstrip()
+        shown = pl.when(unit == "money").then(money).when(unit == "share").then(_rounded(100 * value, 0) + " %")
+        for digits in sorted(set(_DIGITS.values())):
+            units = [name for name, of_unit in _DIGITS.items() if of_unit == digits and name != "share"]
+            shown = shown.when(unit.is_in(units)).then(_rounded(value, digits))
+        return shown.otherwise(value.cast(pl.String))
+
+
+def _rounded(value: pl.Expr, digits: int) -> pl.Expr:
+    """As text; whole numbers without a point."""
+    rounded = value.round(digits)
+    whole = rounded == rounded.round(0)
+    return pl.when(whole).then(rounded.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(rounded.cast(pl.String))

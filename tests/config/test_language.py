@@ -1,0 +1,65 @@
+"""Language files: those that ship are complete, and another that is not is refused before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from userprofile.config.load import load_config
+from userprofile.errors import UsageError
+from userprofile.explain.topics import CODES
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_a_language_that_ships_has_phrases_for_every_code(checkout: Path, language: str) -> None:
+    config = load_config(
+        checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={language}"]
+    )
+    assert set(config.language.reasons) == set(CODES)
+    of_numbers = [forms for code, forms in config.language.reasons.items() if not code.startswith("rule_")]
+    assert all(set(forms) == {"both", "value", "none"} for forms in of_numbers)
+    assert all("{value}" in forms["value"] and "{usual}" in forms["both"] for forms in of_numbers)
+
+
+def german(english: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load(english.read_text())
+    return {**tree, "about": "Deutsch"}
+
+
+def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., Path]) -> None:
+    path = write(german(checkout / "conf/languages/en.yaml"), "de.yaml")
+    config = load_config(checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={path}"])
+    assert config.language.about == "Deutsch"
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "expected"),
+    [
+        (lambda tree: tree["reasons"].pop("orders"), "language.reasons", "phrases also for orders"),
+        (lambda tree: tree["reasons"].update(mood={"none": "?"}), "language.reasons", "no phrases for mood"),
+        (lambda tree: tree["reasons"]["orders"].pop("none"), "language.reasons.orders", "at least for none"),
+        (lambda tree: tree["reasons"]["orders"].update(both="{other}"), "language.reasons.orders", "no placeholder but"),
+        (lambda tree: tree.update(window="a while"), "language.window", "pattern"),
+        (lambda tree: tree.pop("raises"), "language.raises", "a value"),
+    ],
+)
+def test_a_language_that_is_not_right_is_refused(
+    checkout: Path, write: Callable[..., Path], change: Callable[[dict[str, Any]], Any], key: str, expected: str
+) -> None:
+    tree = german(checkout / "conf/languages/en.yaml")
+    change(tree)
+    path = write(tree, "de.yaml")
+    with pytest.raises(UsageError) as raised:
+        load_config(checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={path}"])
+    assert f"{path}: {key} is not right" in raised.value.what
+    assert expected in str(raised.value.expected)
+
+
+def test_a_language_that_is_not_there_is_refused_with_those_that_are(checkout: Path) -> None:
+    with pytest.raises(UsageError, match="no language is called 'eo'") as raised:
+        load_config(checkout / "conf", source="complete_journey", settings=["infer_profiles.language=eo"])
+    assert "en, zh-Hans" in str(raised.value.expected)
