@@ -23,7 +23,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -104,6 +104,9 @@ bench-model: install build/bench-venv/.installed ## measure training of next ite
 
 bench-pretraining: install ## measure what pre-training brings to 1, 10 and 100 % of the labels; half an hour, SMALL=1 minutes
 	@$(PYTHON) tests/bench/pretraining.py
+
+bench-reasons: install ## measure what reasons cost beside scores, and whether they are those of the slow way; 6 minutes
+	@$(PYTHON) tests/bench/reasons.py
 
 # PyTorch's own index has it without CUDA. Where that index is out of reach, PyPI's comes with CUDA: 5.4 GB on the disk.
 build/bench-venv/.installed: .venv/.installed

@@ -16,9 +16,7 @@ from userprofile.explain.topics import CODES
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 def test_a_language_that_ships_has_phrases_for_every_code(checkout: Path, language: str) -> None:
-    config = load_config(
-        checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={language}"]
-    )
+    config = load_config(checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={language}"])
     assert set(config.language.reasons) == set(CODES)
     of_numbers = [forms for code, forms in config.language.reasons.items() if not code.startswith("rule_")]
     assert all(set(forms) == {"both", "value", "none"} for forms in of_numbers)
@@ -42,7 +40,11 @@ def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., P
         (lambda tree: tree["reasons"].pop("orders"), "language.reasons", "phrases also for orders"),
         (lambda tree: tree["reasons"].update(mood={"none": "?"}), "language.reasons", "no phrases for mood"),
         (lambda tree: tree["reasons"]["orders"].pop("none"), "language.reasons.orders", "at least for none"),
-        (lambda tree: tree["reasons"]["orders"].update(both="{other}"), "language.reasons.orders", "no placeholder but"),
+        (
+            lambda tree: tree["reasons"]["orders"].update(both="{other}"),
+            "language.reasons.orders",
+            "no placeholder but",
+        ),
         (lambda tree: tree.update(window="a while"), "language.window", "pattern"),
         (lambda tree: tree.pop("raises"), "language.raises", "a value"),
     ],

@@ -59,13 +59,14 @@ class NetworkAttribution:
         self.back = keras.Model(list(cut.values()), wanted)
         self.slopes = tf.function(self._slopes, reduce_retracing=True)
         self.values = tf.function(self._explained, reduce_retracing=True)
+        self.places = tf.function(self._places, reduce_retracing=True)
 
     def attributions(self, batch: Mapping[str, np.ndarray], *, steps: int) -> dict[str, Attribution]:
         """By score: Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks" (arXiv:1703.01365), by the
         midpoint rule. In one step this is the gradient halfway x input.
         """
         cut = self._cut(batch)
-        places = self._places(cut)
+        places = self.places(cut)
         along = [self.slopes(_between(cut, (step + 0.5) / steps), places) for step in range(steps)]
         found = {}
         for name in self.heads:
@@ -76,7 +77,7 @@ class NetworkAttribution:
     def differences(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """By score, [B] of what is explained from the baseline's, where nobody has a habit either."""
         cut = self._cut(batch)
-        places = self._places(cut)
+        places = self.places(cut)
         nothing = _between(cut, 0.0) | {habit: tf.zeros_like(cut[habit]) for habit in self.habits}
         here, there = (self.values(point, places) for point in (cut, nothing))
         return {name: np.asarray(here[name] - there[name]) for name in self.heads}
