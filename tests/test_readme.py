@@ -75,6 +75,7 @@ SMALL_FORMS = {
     "make bench-training": "make --dry-run bench-training",
     "make bench-model": "make --dry-run bench-model",
     "make bench-pretraining": "make --dry-run bench-pretraining",
+    "make bench-reasons": "make --dry-run bench-reasons",
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

@@ -43,7 +43,7 @@ def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., P
         (
             lambda tree: tree["reasons"]["orders"].update(both="{other}"),
             "language.reasons.orders",
-            "no placeholder but",
+            "no placeholder",
         ),
         (lambda tree: tree.update(window="a while"), "language.window", "pattern"),
         (lambda tree: tree.pop("raises"), "language.raises", "a value"),
