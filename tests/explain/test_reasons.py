@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import expit
 
+from userprofile.baselines.boosting import BoostedTrees
+from userprofile.explain.evidence import CATEGORIES
 from userprofile.explain.network import FEW, NetworkAttribution
 from userprofile.explain.reasons import KEPT, Reasoner, cached_reasoner
 from userprofile.explain.topics import topic_of
@@ -56,15 +59,14 @@ def check(reasons: list[dict[str, Any]], sums: dict[tuple[str, str | None], floa
 
 
 def test_those_of_trees_are_their_shapley_values_by_topic(reasons, trees, users) -> None:
-    for row, parts in enumerate(trees.contributions(users)):
+    for row, parts in enumerate(trees.contributions(users)[:, :-1]):
         check(of_score(reasons[row], "purchase"), sums_by_topic(trees.features, parts))
 
 
 def test_shapley_values_add_up_to_what_trees_say(trees, users) -> None:
-    margins = np.log(trees.predict(users) / (1 - trees.predict(users)))
-    sums = trees.contributions(users).sum(axis=1)
-    # Two models' margins are averaged before the link here, behind it there.
-    assert margins - margins.mean() == pytest.approx(sums - sums.mean(), abs=0.02)
+    assert trees.contributions(users).sum(axis=1) == pytest.approx(trees.margins(users), abs=1e-6)
+    one = BoostedTrees(trees.features, trees.models[:1])
+    assert expit(one.margins(users)) == pytest.approx(one.predict(users), abs=1e-6)
 
 
 def test_those_of_the_network_are_parts_of_numbers_categories_and_the_habit(
@@ -83,6 +85,9 @@ def test_those_of_the_network_are_parts_of_numbers_categories_and_the_habit(
                 if category >= 2:
                     events[category] = events.get(category, 0.0) + float(found.events[row, place].sum())
                     bought |= {category} if batch["sequence_action"][row, place] == 5 else set()
+            told = sorted(events, key=lambda category: -abs(events[category]))[:CATEGORIES]
+            if (batch["sequence_category"][row] < 2)[batch["sequence_action"][row] > 0].any():
+                sums["other_events", None] = float(found.events[row].sum()) - sum(events[one] for one in told)
             for category, part in events.items():
                 word = scorer.words["category"][codes[category]]
                 sums["category_bought" if category in bought else "category_met", word] = part
@@ -113,7 +118,7 @@ def test_a_rule_without_numbers_is_told_by_its_name(reasons, scores) -> None:
 
 def test_the_window_shown_is_the_one_that_says_most(reasons, trees, users) -> None:
     place = {name: number for number, name in enumerate(trees.features)}
-    for row, parts in enumerate(trees.contributions(users)):
+    for row, parts in enumerate(trees.contributions(users)[:, :-1]):
         for reason in of_score(reasons[row], "purchase"):
             if reason["code"] == "orders":
                 sign = 1 if reason["direction"] == "raises" else -1

@@ -70,15 +70,21 @@ class BoostedTrees:
         return np.asarray(np.mean([model.predict(values, num_threads=1) for model in self._read], axis=0))
 
     def contributions(self, table: pa.Table, place: np.ndarray | None = None) -> np.ndarray:
-        """[rows, features] of what trees add up, before the objective's link, less its mean: Lundberg et al. 2020,
-        "From local explanations to global understanding with explainable AI for trees" (arXiv:1905.04610).
+        """[rows, features + 1] parts of what trees add up, before the objective's link; the last is their mean.
 
-        `place` [rows] is the class meant, where there are several.
+        Lundberg et al. 2020, "From local explanations to global understanding with explainable AI for trees"
+        (arXiv:1905.04610). `place` [rows] is the class meant, where there are several.
         """
         values = _values(table, self.features)
         parts = np.mean([model.predict(values, num_threads=1, pred_contrib=True) for model in self._read], axis=0)
-        of_classes = parts.reshape(len(values), -1, len(self.features) + 1)[:, :, :-1]
+        of_classes = parts.reshape(len(values), -1, len(self.features) + 1)
         return of_classes[np.arange(len(values)), 0 if place is None else place]
+
+    def margins(self, table: pa.Table, place: np.ndarray | None = None) -> np.ndarray:
+        """[rows] what `contributions` add up to."""
+        values = _values(table, self.features)
+        sums = np.mean([model.predict(values, num_threads=1, raw_score=True) for model in self._read], axis=0)
+        return sums.reshape(len(values), -1)[np.arange(len(values)), 0 if place is None else place]
 
     @cached_property
     def _read(self) -> list[Any]:

@@ -21,6 +21,7 @@ from userprofile.explain.topics import (
     CATEGORY_MET,
     FEATURE,
     HABIT,
+    OTHER_EVENTS,
     Topic,
     rule_code,
     topics_of,
@@ -31,7 +32,7 @@ from userprofile.heads.head import Head, HeadOfClasses
 from userprofile.numbers import dense_values
 from userprofile.spec import FIRST_KNOWN_INDEX, FeatureSpec
 
-# Of a history's categories: those that can be among the reasons.
+# Of a history's categories: those that can be among the strongest three.
 CATEGORIES = 3
 
 PURCHASE = 1 + ACTIONS.index("purchase")
@@ -66,10 +67,18 @@ class Names:
     classes: np.ndarray
 
 
-def of_network(attribution: Attribution, table: pa.Table, batch: Batch, spec: FeatureSpec, names: Names) -> Evidence:
-    """Numbers, the categories of the history, and the habit."""
+def of_network(
+    attribution: Attribution,
+    table: pa.Table,
+    batch: Batch,
+    spec: FeatureSpec,
+    names: Names,
+    *,
+    categories: int = CATEGORIES,
+) -> Evidence:
+    """Numbers, so many categories of the history, and the habit."""
     numbers = of_features(attribution.dense, spec.dense_names, table, spec)
-    kinds = [numbers, _of_categories(attribution, batch, spec, names.categories)]
+    kinds = [numbers, *_of_events(attribution, batch, spec, names.categories, most=categories)]
     if attribution.met.any():
         kinds.append(_one(attribution.habit, HABIT, "count", attribution.met, name=names.classes))
     return Evidence.joined(kinds)
@@ -79,12 +88,17 @@ def of_rung(head: Head, rung: Rung, model: str, table: pa.Table, spec: FeatureSp
     """Of the model of a ladder that is called `model`."""
     rows = table.num_rows
     if isinstance(rung, BoostedTrees):
-        place = rung.predict(table).argmax(axis=1) if isinstance(head, HeadOfClasses) else None
-        return of_features(rung.contributions(table, place), rung.features, table, spec)
+        parts = rung.contributions(table, explained_place(head, rung, table))[:, :-1]
+        return of_features(parts, rung.features, table, spec)
     parts = np.zeros((rows, 0)) if isinstance(head, HeadOfClasses) else _without_each(head, rung, table, spec)
     if parts.any():
         return of_features(parts, spec.dense_names, table, spec)
     return _one(np.ones(rows), rule_code(model), "count", np.full(rows, np.nan), name=names.classes)
+
+
+def explained_place(head: Head, rung: Rung, table: pa.Table) -> np.ndarray | None:
+    """[R] the class that a rung thinks likeliest; None of a head of numbers."""
+    return rung.predict(table).argmax(axis=1) if isinstance(head, HeadOfClasses) else None
 
 
 def of_features(parts: np.ndarray, features: Sequence[str], table: pa.Table, spec: FeatureSpec) -> Evidence:
@@ -125,8 +139,10 @@ def _column(table: pa.Table, name: str) -> np.ndarray:
     return dense_values(table[name]) if name in table.column_names else np.full(table.num_rows, np.nan)
 
 
-def _of_categories(attribution: Attribution, batch: Batch, spec: FeatureSpec, words: Mapping[int, str]) -> Evidence:
-    """The CATEGORIES whose events say most: how many there are, and the days since the last one."""
+def _of_events(
+    attribution: Attribution, batch: Batch, spec: FeatureSpec, words: Mapping[int, str], *, most: int
+) -> tuple[Evidence, Evidence]:
+    """The `most` categories that say most, with their events and the days since the last one; and all other events."""
     category, action = batch["sequence_category"], batch["sequence_action"]
     rows, size = np.arange(len(category)), FIRST_KNOWN_INDEX + len(spec.category_vocabulary)
     cells = (rows[:, None] * size + category).ravel()
@@ -138,12 +154,15 @@ def _of_categories(attribution: Attribution, batch: Batch, spec: FeatureSpec, wo
         return found
 
     parts = summed(attribution.events.sum(axis=2))
-    best = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :CATEGORIES]
+    best = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
     events, bought = (np.take_along_axis(summed(weights), best, axis=1) for weights in (action > 0, action == PURCHASE))
     age = np.where(category[:, None, :] == best[:, :, None], batch["sequence_age_days"][:, None, :], np.inf).min(axis=2)
     names = np.array([None] * FIRST_KNOWN_INDEX + [words.get(code, "") for code in spec.category_vocabulary])
-    return Evidence(
-        np.take_along_axis(parts, best, axis=1),
+    part = np.take_along_axis(parts, best, axis=1)
+    others = (action > 0).sum(axis=1) - events.sum(axis=1)
+    of_others = np.where(others > 0, attribution.events.sum(axis=(1, 2)) - part.sum(axis=1), 0)
+    of_categories = Evidence(
+        part,
         np.where(bought > 0, CATEGORY_BOUGHT, CATEGORY_MET),
         np.full(best.shape, "count"),
         np.where(bought > 0, bought, events),
@@ -151,6 +170,7 @@ def _of_categories(attribution: Attribution, batch: Batch, spec: FeatureSpec, wo
         np.zeros_like(best),
         names[best],
     )
+    return of_categories, _one(of_others, OTHER_EVENTS, "count", others)
 
 
 def _without_each(head: Head, rung: Rung, table: pa.Table, spec: FeatureSpec) -> np.ndarray:

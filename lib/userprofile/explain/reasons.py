@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from userprofile.explain.evidence import Evidence, Names, of_network, of_rung
+from userprofile.explain.evidence import CATEGORIES, Evidence, Names, of_network, of_rung
 from userprofile.explain.network import FEW, NetworkAttribution
 from userprofile.explain.wording import Wording
 from userprofile.feed.examples import to_batch
@@ -36,7 +36,9 @@ class Reasoner:
         place = scores.column_names.index("reasons")
         return scores.set_column(place, REASONS, pa.chunked_array(found, REASONS.type))
 
-    def evidence(self, table: pa.Table, scores: pa.Table, *, steps: int = FEW) -> dict[str, Evidence]:
+    def evidence(
+        self, table: pa.Table, scores: pa.Table, *, steps: int = FEW, categories: int = CATEGORIES
+    ) -> dict[str, Evidence]:
         """By score, of rows and their SCORES; so many rows as fit into memory with all candidates."""
         spec, serving = self.scorer.spec, self.scorer.serving.heads
         batch = to_batch(table, spec)
@@ -46,14 +48,14 @@ class Reasoner:
             head = HEADS[name]
             names = Names(self.scorer.words["category"], _classes(head, scores))
             if one.model == NETWORK:
-                found[name] = of_network(attributed[name], table, batch, spec, names)
+                found[name] = of_network(attributed[name], table, batch, spec, names, categories=categories)
             else:
                 found[name] = of_rung(head, self.scorer.rungs[name], one.model, table, spec, names)
         return found
 
     def _reasons(self, table: pa.Table, scores: pa.Table) -> pa.Array:
         of_scores = self.evidence(table, scores).items()
-        frames = [_strongest(HEADS[name], evidence, scores) for name, evidence in of_scores]
+        frames = [strongest(HEADS[name], evidence, scores) for name, evidence in of_scores]
         listed = (
             self.wording.with_text(pl.concat(frames))
             .sort("row", maintain_order=True)
@@ -74,10 +76,10 @@ def cached_reasoner(scorer: Scorer, wording: Wording) -> Reasoner:
     return _CACHE[0]
 
 
-def _strongest(head: Head, evidence: Evidence, scores: pa.Table) -> pl.DataFrame:
+def strongest(head: Head, evidence: Evidence, scores: pa.Table, *, most: int = KEPT) -> pl.DataFrame:
     """Rows of reasons, without text, of users whose score is known; a part of 0 is none."""
     size = np.abs(evidence.part)
-    best = np.argsort(-size, axis=1, kind="stable")[:, :KEPT]
+    best = np.argsort(-size, axis=1, kind="stable")[:, :most]
     share = size / np.maximum(size.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     known = scores[head.column].is_valid().to_numpy()
     row, place = np.nonzero((np.take_along_axis(size, best, axis=1) > 0) & known[:, None])
@@ -88,6 +90,7 @@ def _strongest(head: Head, evidence: Evidence, scores: pa.Table) -> pl.DataFrame
             "score": np.full(len(row), head.name),
             "code": evidence.code[chosen],
             "direction": np.where(evidence.part[chosen] > 0, RAISES, LOWERS),
+            "part": evidence.part[chosen].astype(np.float64),
             "share": share[chosen],
             "value": evidence.value[chosen],
             "usual": evidence.usual[chosen],

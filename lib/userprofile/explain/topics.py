@@ -11,8 +11,9 @@ import numpy as np
 # A feature that no topic takes, such as one of somebody's own, is a topic by itself.
 FEATURE = "feature"
 
-# Of a network: events of one category in the history; the user's own events in the class that a score is about.
-CATEGORY_BOUGHT, CATEGORY_MET, HABIT = "category_bought", "category_met", "habit"
+# Of a network: events of one category in the history, and the rest of it; the user's own events in the class that a
+# score is about.
+CATEGORY_BOUGHT, CATEGORY_MET, OTHER_EVENTS, HABIT = "category_bought", "category_met", "other_events", "habit"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,15 @@ RULES = (
 )  # fmt: skip
 
 # All that a language has phrases for.
-CODES = (*(topic.code for topic in TOPICS), FEATURE, CATEGORY_BOUGHT, CATEGORY_MET, HABIT, *map(rule_code, RULES))
+CODES = (
+    *(topic.code for topic in TOPICS),
+    FEATURE,
+    CATEGORY_BOUGHT,
+    CATEGORY_MET,
+    OTHER_EVENTS,
+    HABIT,
+    *map(rule_code, RULES),
+)
 
 
 def topic_of(feature: str) -> Topic:

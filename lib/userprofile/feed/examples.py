@@ -32,7 +32,7 @@ class ExampleForm:
     labels: Callable[[pa.Table], Batch]
 
     def schema(self) -> pa.Schema:
-        kinds = {name: pa.float32() if name.endswith("_days") else pa.int32() for name in _lists(self.spec)}
+        kinds = {name: pa.float32() if name.endswith("_days") else pa.int32() for name in list_columns(self.spec)}
         lists = {name: pa.list_(kind) for name, kind in kinds.items()}
         dense = dict.fromkeys(self.spec.dense_names, pa.float64())
         dates = dict.fromkeys(_dates(self.spec), pa.date32())
@@ -50,10 +50,10 @@ def feature_keys(spec: FeatureSpec) -> list[str]:
 
 def feature_columns(spec: FeatureSpec) -> list[str]:
     """The columns of gold.training_examples, or of features joined with sequences, that `spec` reads."""
-    return [*spec.dense_names, *_lists(spec), *_dates(spec)]
+    return [*spec.dense_names, *list_columns(spec), *_dates(spec)]
 
 
-def _lists(spec: FeatureSpec) -> list[str]:
+def list_columns(spec: FeatureSpec) -> list[str]:
     """Columns of events, each once."""
     return list(dict.fromkeys([*SEQUENCES, spec.category_column, *(CHANNELS[name].column for name in spec.channels)]))
 
@@ -99,7 +99,7 @@ class _Events:
     """The last events of rows, as the lists of all columns have them."""
 
     def __init__(self, table: pa.Table, spec: FeatureSpec, length: int) -> None:
-        self.lists = {name: list_array(table[name]) for name in _lists(spec)}
+        self.lists = {name: list_array(table[name]) for name in list_columns(spec)}
         self.length = length
         self.of_actions = last_events(self.lists["sequence_action"], self.length)
         self.dates = [table[name].cast(pa.int32()).to_numpy() for name in _dates(spec)]
