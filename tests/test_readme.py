@@ -67,6 +67,9 @@ SMALL_FORMS = {
     "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
         f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"
     ),
+    'make infer_profiles SET="tags.file=my_tags.yaml"': (
+        f'make infer_profiles {SHOP} SET="{SMALL_SETTINGS} tags.file=my_tags.yaml"'
+    ),
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",

@@ -54,7 +54,7 @@ def load_config(folder: Path, *, source: str, overlays: Iterable[Path] = (), set
     for layer in layers:
         merged = _overlay(merged, layer.tree)
     try:
-        return Config.model_validate(merged)
+        return Config.model_validate(merged, context={"folder": folder})
     except ValidationError as error:
         raise _usage_error(error, layers) from error
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section
 from userprofile.features.own import FeatureFile
+from userprofile.tags.definition import TagFile
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _tag_file(path: object, info: ValidationInfo) -> TagFile:
+    return TagFile.read(path, info.context["folder"] if info.context else Path())
+
+
+Tagging = Annotated[TagFile, BeforeValidator(_tag_file), PlainSerializer(str)]
 OwnFeatures = Annotated[FeatureFile, BeforeValidator(FeatureFile.read), PlainSerializer(str)]
 
 
@@ -121,6 +130,13 @@ class InferProfiles(Section):
     users_per_partition: Count
 
 
+class Tags(Section):
+    """The words of a profile."""
+
+    file: Tagging
+    most: Count
+
+
 class BuildCatalogue(Section):
     """The page of all features."""
 
@@ -166,6 +182,7 @@ class Config(Section):
     next_items: NextItems
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
+    tags: Tags
     build_report: BuildReport
     build_catalogue: BuildCatalogue
     report_scaling: ReportScaling
