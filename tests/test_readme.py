@@ -70,6 +70,7 @@ SMALL_FORMS = {
     'make infer_profiles SET="tags.file=my_tags.yaml"': (
         f'make infer_profiles {SHOP} SET="{SMALL_SETTINGS} tags.file=my_tags.yaml"'
     ),
+    "make build_tag_catalogue": f"make build_tag_catalogue {SHOP}",
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",
