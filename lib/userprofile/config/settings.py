@@ -137,6 +137,12 @@ class Tags(Section):
     most: Count
 
 
+class AskProfiles(Section):
+    """Questions in words."""
+
+    sample: Count
+
+
 class BuildCatalogue(Section):
     """The page of all features."""
 
@@ -183,6 +189,7 @@ class Config(Section):
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
     tags: Tags
+    ask_profiles: AskProfiles
     build_report: BuildReport
     build_catalogue: BuildCatalogue
     report_scaling: ReportScaling

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from userprofile.errors import DataGateError
 from userprofile.pipelines.infer_profiles import PROFILES
+from userprofile.pipelines.scorings import scorings
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.tag_counts import counts_of
 from userprofile.report.tags import Checked, Page, given, tags_page
@@ -22,19 +19,6 @@ from userprofile.schemas.profiles import UserProfiles
 from userprofile.tables.store import TableVersion
 
 PAGE, CHECKS = "tags.html", "ops.checks"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One scoring of all users: a date by a model."""
-
-    as_of: date
-    model_version: str
-
-    def rows(self, profiles: DataFrame) -> DataFrame:
-        """Its rows of gold.user_profiles."""
-        of_date = F.col("as_of_date") == F.lit(self.as_of)
-        return profiles.where(of_date & (F.col("model_version") == self.model_version))
 
 
 def build_tag_catalogue(run: Run) -> Step:
@@ -51,7 +35,9 @@ def build_tag_catalogue(run: Run) -> Step:
 
 def _write(run: Run, profiles: TableVersion, checks: TableVersion | None, path: Path) -> Outcome:
     rows = run.store.read(profiles, UserProfiles)
-    now, before = _latest_two(run, rows)
+    now, *others = scorings(run, rows)
+    earlier = [one for one in others if one.as_of < now.as_of] or others
+    before = earlier[0] if earlier else None
     file, of_now = run.config.tags.file, now.rows(rows)
     counts = counts_of(of_now, before.rows(rows) if before else None, file)
     checked_as_of, found = _checks(run, checks)
@@ -70,22 +56,6 @@ def _write(run: Run, profiles: TableVersion, checks: TableVersion | None, path: 
     path.write_text(tags_page(page), encoding="utf-8")
     never = sum(one.users == 0 for one in told)
     return Outcome([], {"page": str(path.resolve()), "tags": len(told), "never_fire": never, "users": counts.users})
-
-
-def _latest_two(run: Run, rows: DataFrame) -> tuple[Scored, Scored | None]:
-    """The latest scoring of AS_OF, or of the latest date, and the latest one of the date before, else of this date."""
-    until = rows.where(F.col("as_of_date") <= F.lit(run.as_of)) if run.as_of else rows
-    scorings = until.groupBy("as_of_date", "model_version").agg(F.max("scored_at").alias("at"))
-    ordered = scorings.orderBy(F.desc("as_of_date"), F.desc("at")).collect()
-    if not ordered or (run.as_of and ordered[0]["as_of_date"] != run.as_of):
-        raise DataGateError(
-            f"there are no profiles as of {run.as_of or 'any date'}",
-            expected=f"rows of that date in {PROFILES}",
-            fix=f"make infer_profiles SOURCE={run.source}{f' AS_OF={run.as_of}' if run.as_of else ''}",
-        )
-    now, *others = [Scored(row["as_of_date"], row["model_version"]) for row in ordered]
-    earlier = [one for one in others if one.as_of < now.as_of] or others
-    return now, earlier[0] if earlier else None
 
 
 def _checks(run: Run, pinned: TableVersion | None) -> tuple[date | None, dict[str, Checked]]:

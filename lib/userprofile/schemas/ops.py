@@ -69,3 +69,19 @@ class OpsChecks(dy.Schema):
     passed = dy.Bool(nullable=True)  # null where the interval reaches over the base rate: too few to tell
     expects = dy.String(nullable=True)
     checked_at = utc()
+
+
+class OpsAudiences(dy.Schema):
+    """ops.audiences: one row per saved audience: what was asked, and of what."""
+
+    audience = dy.String(primary_key=True)
+    question = dy.String(nullable=False)
+    sql = dy.String(nullable=False)  # the filter, over columns of profiles and features
+    words = dy.String(nullable=False)  # the same for people
+    as_of_date = dy.Date(nullable=False)
+    model_version = dy.String(nullable=False)
+    users = dy.Int64(nullable=False)
+    profiles_version = dy.Int64(nullable=False)
+    features_version = dy.Int64(nullable=False)
+    run_id = dy.String(nullable=False)
+    asked_at = utc()
