@@ -26,6 +26,10 @@ README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding=
 
 SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=7"
 SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
+OPENED_SHOP = (
+    'opened("demo_shop", settings=["demo_shop.users=120", "demo_shop.days=60", "demo_shop.seed=7",'
+    ' "spark.driver_memory=1500m"])'
+)
 CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so that the cluster does the whole path
 # For every command that can take it: what changes how long a run takes, not what it does.
 SMALL_SETTINGS = (
@@ -66,6 +70,13 @@ SMALL_FORMS = {
     ),
     "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
         f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"
+    ),
+    'make infer_profiles SET="tags.file=my_tags.yaml"': (
+        f'make infer_profiles {SHOP} SET="{SMALL_SETTINGS} tags.file=my_tags.yaml"'
+    ),
+    "make build_tag_catalogue": f"make build_tag_catalogue {SHOP}",
+    'make ask_profiles Q="cat food enthusiasts who have not bought for 14 days and use coupons" AUDIENCE=cats': (
+        f'make ask_profiles {SHOP} Q="phone enthusiasts who have not bought for 14 days and use coupons" AUDIENCE=cats'
     ),
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
@@ -204,7 +215,8 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
         if block.file:
             (copy.root / block.file).write_text(block.text)
         elif block.language == "python":
-            (copy.root / "block.py").write_text(block.text.replace("warehouse/complete_journey", SHOP_TABLES))
+            of_shop = block.text.replace("warehouse/complete_journey", SHOP_TABLES)
+            (copy.root / "block.py").write_text(of_shop.replace('opened("complete_journey")', OPENED_SHOP))
             said[block.text] = copy.run(".venv/bin/python block.py")
         elif block.language == "bash":
             for command in block.text.splitlines():

@@ -22,6 +22,7 @@ from userprofile.config.mapping import (
 )
 from userprofile.errors import ExitCode
 from userprofile.schemas.profiles import UserProfiles
+from userprofile.tags.definition import Tag
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -60,6 +61,13 @@ def test_the_keys_of_a_mapping_file(after: str, models: tuple[type[BaseModel], .
     if SourceMapping in models:  # the file's name stands in for `name`; load_config takes `settings` out
         expected |= {"name": False, "settings": False}
     assert required == expected
+
+
+def test_the_keys_of_a_tag() -> None:
+    rows = {
+        name.strip("`"): cells for key, cells in table_below("## Tags of your own").items() for name in key.split(", ")
+    }
+    assert {name: cells[0] == "required" for name, cells in rows.items()} == keys_of(Tag)
 
 
 def test_columns_and_actions() -> None:

@@ -56,7 +56,7 @@ def load_config(folder: Path, *, source: str, overlays: Iterable[Path] = (), set
     language = _language(folder, merged)
     layers, merged = [*layers, language], _overlay(merged, language.tree)
     try:
-        return Config.model_validate(merged)
+        return Config.model_validate(merged, context={"folder": folder})
     except ValidationError as error:
         raise _usage_error(error, layers) from error
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from userprofile.config.language import Language
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section
 from userprofile.features.own import FeatureFile
+from userprofile.tags.definition import TagFile
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _tag_file(path: object, info: ValidationInfo) -> TagFile:
+    return TagFile.read(path, info.context["folder"] if info.context else Path())
+
+
+Tagging = Annotated[TagFile, BeforeValidator(_tag_file), PlainSerializer(str)]
 OwnFeatures = Annotated[FeatureFile, BeforeValidator(FeatureFile.read), PlainSerializer(str)]
 
 
@@ -123,6 +132,19 @@ class InferProfiles(Section):
     language: str
 
 
+class Tags(Section):
+    """The words of a profile."""
+
+    file: Tagging
+    most: Count
+
+
+class AskProfiles(Section):
+    """Questions in words."""
+
+    sample: Count
+
+
 class BuildCatalogue(Section):
     """The page of all features."""
 
@@ -168,6 +190,8 @@ class Config(Section):
     next_items: NextItems
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
+    tags: Tags
+    ask_profiles: AskProfiles
     build_report: BuildReport
     build_catalogue: BuildCatalogue
     report_scaling: ReportScaling

@@ -1,1 +1,1 @@
-"""Profiles from a trained model: scores in numpy and TensorFlow, tags in Polars."""
+"""Profiles from a trained model: scores in numpy and TensorFlow."""

@@ -20,11 +20,13 @@ from userprofile.inference.space import SPACE_FILE, Space
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.models import latest_model, model_files
-from userprofile.pipelines.scoring import scored, tagged
+from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.tag_rules import require_tags
+from userprofile.pipelines.tagging import FOUND, values_of, with_found
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverUsers
-from userprofile.schemas.gold import UserSequences
+from userprofile.schemas.gold import UserCategoryFeatures, UserSequences
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.schemas.scores import SCORE_COLUMNS
 from userprofile.spec import SERVING_FILE, SPEC_FILE, WORDS_FILE, FeatureSpec
@@ -37,31 +39,36 @@ NO_MODEL = "none"
 
 def infer_profiles(run: Run) -> Step:
     """One profile row per user of the as-of date; scores are null, with the reason, where there is no model."""
+    require_tags(run)
     features = run.pinned("gold.user_features", made_by="build_features")
     sequences = run.pinned("gold.user_sequences", made_by="build_features")
     events = run.pinned("silver.events", made_by="refine_events")
     as_of = scoring_date(run, log_range(run, events)).date
     model, reason = latest_model(run, as_of)
-    inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events")]
+    categories = run.pinned("gold.user_category_features", made_by="build_features")
+    inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events"), categories]
     work = partial(_infer, run, inputs, as_of, model, reason)
     inputs = [*inputs, run.pinned("silver.codes", made_by="refine_events")]
     parameters = {"model": model and model["model_version"]}
-    sections = ["source", "language"]
+    sections = ["source", "language", "tags"]
     return run.step("infer_profiles", work, inputs=inputs, sections=sections, parameters=parameters, as_of=as_of)
 
 
 def _infer(
     run: Run, inputs: list[TableVersion], as_of: date, model: dict[str, Any] | None, reason: str | None
 ) -> Outcome:
-    features, sequences, events, users = inputs
+    features, sequences, events, users, categories = inputs
     catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
     of_date = f"as_of_date = date'{as_of}'"
     rows = run.store.read(features, user_features_schema(catalogue)).where(of_date)
     history = run.store.read(sequences, UserSequences).where(of_date)
     scores = _scores(run, rows.join(history, KEY), model) if model else None
-    profiles = rows.transform(tagged).transform(_with_scores, scores)
+    of_categories = run.store.read(categories, UserCategoryFeatures).where(of_date)
+    values = values_of(rows, of_categories)
+    profiles = rows.transform(_with_scores, scores).transform(with_found, values, settings=run.config.tags, as_of=as_of)
     consent = run.store.read(users, SilverUsers).select("user_id", "consent")
     versions = {
+        "tags": F.col(f"{FOUND}.words"),
         "model_version": F.lit(model["model_version"] if model else NO_MODEL),
         "currency": F.lit(run.config.source.currency).cast("string"),
         "scores_missing_because": F.lit(reason).cast("string"),

@@ -66,6 +66,13 @@ def run_job(
     return int(result["exit_code"])
 
 
+def opened(source: str, *, conf_folder: Path = Path("conf"), settings: Sequence[str] = ()) -> Run:
+    """A log's tables for use from Python, outside any job. Raises UsageError for a wrong configuration."""
+    options = _parser("opened", source).parse_args(["--set", *settings] if settings else [])
+    config = load_config(conf_folder, source=source, overlays=_overlays(conf_folder, options), settings=options.set)
+    return _start("opened", options, with_files(config), "opened", None)
+
+
 def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=job, description=f"The {job} job of userprofile.")
     parser.add_argument("--source", default=source, help="a known log, or the path of a mapping file")
@@ -80,6 +87,8 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
             f"--{name}", dest=f"{name}_date", type=date.fromisoformat, help=f"backfill {name} this date"
         )
     parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
+    parser.add_argument("--question", default="", help="of ask_profiles: whom it means, in words")
+    parser.add_argument("--audience", default="", help="the name of a saved audience")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -142,6 +151,8 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,
         board=board,
+        question=options.question,
+        audience=options.audience,
         force=options.force,
     )
 

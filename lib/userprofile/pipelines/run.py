@@ -10,11 +10,13 @@ from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.steps import Run
+from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.train_model import train_model
 
 
 def run_path(run: Run) -> None:
     """Every job in order; each finds its predecessor's tables pinned."""
+    require_tags(run)
     if run.config.source.name == DEMO_SHOP and not run.inputs:
         generate_demo_shop(run)
     for job in (

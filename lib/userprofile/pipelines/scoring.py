@@ -1,4 +1,4 @@
-"""The per-partition functions of scoring: tags by rule, scores by model, both as Arrow batches."""
+"""The per-partition functions of scoring: what a model says of users, as Arrow batches."""
 
 from __future__ import annotations
 
@@ -7,29 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 from pyspark import Broadcast
 from pyspark.sql import DataFrame
-from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from userprofile.explain.wording import Wording
 from userprofile.inference.space import SPACE_FILE
-from userprofile.inference.tags import with_tags
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.scores import SCORES, VECTORS
-from userprofile.spark.batches import declared_batches
 
 Asked = Callable[[pa.Table], Iterable[pa.Table]]
-
-_TAGS = pa.field("tags", pa.list_(pa.field("element", pa.string(), nullable=False)), nullable=False)
-
-
-def tagged(rows: DataFrame) -> DataFrame:
-    """Adds `tags` to rows of gold.user_features."""
-    schema = pa.schema([*to_arrow_schema(rows.schema, timezone="UTC"), _TAGS])
-    return rows.mapInArrow(partial(_with_tags, schema), from_arrow_schema(schema))
 
 
 def scored(rows: DataFrame, model_version: str, files: Mapping[str, bytes], wording: Wording) -> DataFrame:
@@ -55,11 +44,6 @@ def _by_model(
     # Before a model is aligned, its vectors are others.
     scorer = f"{model_version} {hashlib.sha256(files[SPACE_FILE]).hexdigest()}"
     return rows.mapInArrow(partial(_said, asked, scorer, sent), from_arrow_schema(schema))
-
-
-def _with_tags(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield from declared_batches(with_tags(pl.DataFrame(pa.Table.from_batches([batch]))), schema)
 
 
 def _said(

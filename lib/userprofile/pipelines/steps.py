@@ -62,6 +62,8 @@ class Run:
     inputs: tuple[str, ...] = ()  # files named on the command line, in the place of the mapping's
     data_folder: Path | None = None  # where relative names of known logs are found
     board: Board | None = None  # of a leaderboard: the protocol that is followed
+    question: str = ""  # of ask_profiles
+    audience: str = ""  # a saved audience's name
     force: bool = False
     steps: list[Step] = field(default_factory=list)
 

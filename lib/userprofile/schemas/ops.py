@@ -51,3 +51,37 @@ class WrittenParts(dy.Schema):
     partition = dy.String(nullable=False)  # the value that all its rows have in the partition column, if any
     rows = dy.Int64(nullable=False)
     bytes = dy.Int64(nullable=False)
+
+
+class OpsChecks(dy.Schema):
+    """ops.checks: one row per number that a check of profiles against later behaviour brought (check_profiles)."""
+
+    run_id = dy.String(primary_key=True)
+    check = dy.String(primary_key=True)  # tags, or affinity
+    subject = dy.String(primary_key=True)  # the tag's name in its file, or the column of the profile
+    measure = dy.String(primary_key=True)  # precision, recall, f1, lift; hit_rate
+    as_of_date = dy.Date(nullable=False)  # what was said is of before it, what happened of after
+    value = dy.Float64(nullable=False)
+    low = dy.Float64(nullable=True)  # of a 95 % interval
+    high = dy.Float64(nullable=True)
+    base_rate = dy.Float64(nullable=True)  # how often it happens to anybody, or, of a value, to anybody with that value
+    rows = dy.Int64(nullable=False)  # what was said so often
+    passed = dy.Bool(nullable=True)  # null where the interval reaches over the base rate: too few to tell
+    expects = dy.String(nullable=True)
+    checked_at = utc()
+
+
+class OpsAudiences(dy.Schema):
+    """ops.audiences: one row per saved audience: what was asked, and of what."""
+
+    audience = dy.String(primary_key=True)
+    question = dy.String(nullable=False)
+    sql = dy.String(nullable=False)  # the filter, over columns of profiles and features
+    words = dy.String(nullable=False)  # the same for people
+    as_of_date = dy.Date(nullable=False)
+    model_version = dy.String(nullable=False)
+    users = dy.Int64(nullable=False)
+    profiles_version = dy.Int64(nullable=False)
+    features_version = dy.Int64(nullable=False)
+    run_id = dy.String(nullable=False)
+    asked_at = utc()

@@ -1,0 +1,1 @@
+"""What reads profiles: whom a question means."""

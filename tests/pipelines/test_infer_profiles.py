@@ -1,0 +1,62 @@
+"""Profiles and the tags that a file gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.infer_profiles import infer_profiles
+from userprofile.pipelines.run import run_path
+
+TAGS = """
+- {name: looked, theme: a, owner: crm, version: 1, rule: view_count_all >= 1, says: looked at something}
+- {name: bought, theme: a, owner: crm, version: 1, rule: orders_all >= 1, says: bought something}
+"""
+
+
+@pytest.fixture
+def tags(tmp_path: Path):
+    """Writes a file of tags; the arguments that name it."""
+
+    def write(text: str) -> list[str]:
+        (tmp_path / "my_tags.yaml").write_text(text)
+        return ["--set", f"tags.file={tmp_path / 'my_tags.yaml'}"]
+
+    return write
+
+
+def tags_by_features(folder: Path) -> list[tuple[int, list[str]]]:
+    rows = pl.DataFrame(DeltaTable(folder / "warehouse" / "my_shop" / "gold" / "user_profiles").to_pyarrow_table())
+    return sorted(rows.select("orders_all", "tags").iter_rows())
+
+
+@pytest.mark.slow
+def test_another_file_of_tags_makes_profiles_anew_and_the_same_does_not(job, refined, tags, tmp_path):
+    assert job("build_features", build_features, "--source", refined).code == 0
+    first = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS))
+    assert first.code == 0, first.errors
+    assert tags_by_features(tmp_path) == [(0, ["looked"]), (1, ["bought"])]
+
+    same = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS))
+    assert same.result["steps"] == {"infer_profiles": 0.0}
+    other = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS.replace("name: looked", "name: saw")))
+    assert other.result["steps"] != {"infer_profiles": 0.0}
+    assert tags_by_features(tmp_path) == [(0, ["saw"]), (1, ["bought"])]
+
+    shipped = job("infer_profiles", infer_profiles, "--source", refined)
+    assert shipped.code == 0, shipped.errors
+    assert "seen this week" in tags_by_features(tmp_path)[0][1]
+
+
+@pytest.mark.parametrize("pipeline", [infer_profiles, run_path])
+def test_a_wrong_rule_ends_a_job_before_any_work(job, mapping, log, good, tags, tmp_path, pipeline):
+    wrong = tags(TAGS.replace("orders_all", "order_all"))
+    ended = job(pipeline.__name__, pipeline, "--source", mapping, "--input", log(good), *wrong)
+    assert ended.code == 2
+    assert "tag 'bought': rule reads a column that is not there: order_all" in ended.errors
+    assert "orders_all" in ended.errors
+    assert list((tmp_path / "warehouse").rglob("_delta_log")) == []
