@@ -19,7 +19,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
-	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
+	$(call one,RUN,run) $(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
@@ -136,6 +136,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   DATA=online_retail      of leaderboard: a name in conf/leaderboard, or a file
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
+#@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

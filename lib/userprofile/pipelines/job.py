@@ -80,6 +80,7 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
             f"--{name}", dest=f"{name}_date", type=date.fromisoformat, help=f"backfill {name} this date"
         )
     parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
+    parser.add_argument("--run", default="", help="of a report: the earlier run that it is about")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -142,6 +143,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         inputs=tuple(options.input),
         data_folder=Path(folder) if folder else None,
         board=board,
+        of_run=options.run,
         force=options.force,
     )
 
