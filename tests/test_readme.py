@@ -31,8 +31,8 @@ CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so th
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
-# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command. All local
-# runs name the same shop, so that from the second on its steps are found done.
+# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command.
+# All local runs name the same shop, so that from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",

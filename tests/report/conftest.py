@@ -6,7 +6,8 @@ import contextlib
 import io
 import json
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -244,3 +246,15 @@ def report(shop: Shop) -> Path:
     """The page, built."""
     shop.run(build_report)
     return shop.pages / "index.html"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; .ci/run installs it."""
+    if not (chromium := shutil.which("chromium")):
+        pytest.fail("there is no chromium to open pages in: apt-get install chromium")
+    with sync_playwright() as driver:
+        # Without its own sandbox, which needs rights that containers lack: it opens our pages alone.
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
