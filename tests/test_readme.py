@@ -31,8 +31,8 @@ CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so th
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
-# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command.
-# All local runs name the same shop, so that from the second on its steps are found done.
+# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command, {user}
+# one of its users. All local runs name the same shop, so that from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
@@ -54,6 +54,7 @@ SMALL_FORMS = {
     ),
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
+    "make build_card PSEUDONYM=<pseudonym>": f"make build_card {SHOP} USER={{user}}",
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',
     "make finetune_model TASK=churn": (
@@ -135,6 +136,11 @@ class Checkout:
                 pytest.fail(f"{command}: not done after {SECONDS_PER_COMMAND} s")
         assert process.returncode == 0, f"{command}\n{said}\n{complained}"
         return said
+
+    def user(self) -> str:
+        """Somebody who has a profile, once there are any."""
+        pages = sorted((self.root / "report" / Path(SHOP_TABLES).name / "cards").glob("*.html"))
+        return pages[0].stem if pages else ""
 
     def table(self, path: str) -> DeltaTable:
         return DeltaTable(str(self.root / "warehouse" / path))
@@ -218,6 +224,7 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
                     small = SMALL_FORMS.get(command, command)
                     jvm = {} if WITH_A_JVM_OF_ITS_OWN.search(command) else warm_jvm
                     small = small.replace("{port}", str(copy.port)).replace("{run}", run_of(said))
+                    small = small.replace("{user}", copy.user())
                     said[command] = copy.run(small, **jvm)
 
     first = said["make run"]

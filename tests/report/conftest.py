@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from userprofile.events.pseudonyms import load_or_make_key, pseudonym
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_report import build_report
 from userprofile.pipelines.infer_profiles import PROFILES, infer_profiles
@@ -77,6 +78,10 @@ class Shop:
     def table(self, name: str, version: int | None = None) -> pl.DataFrame:
         path = self.folder / "warehouse" / "my_shop" / name.replace(".", "/")
         return pl.DataFrame(DeltaTable(path, version=version).to_pyarrow_table())
+
+    def user(self, raw: str) -> str:
+        """The pseudonym of a raw id."""
+        return pseudonym(raw, key=load_or_make_key(self.folder / "key"), kind="user")
 
     @property
     def pages(self) -> Path:

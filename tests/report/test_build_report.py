@@ -99,7 +99,7 @@ def test_scores_stand_beside_their_baselines_with_intervals_and_calibration(page
     value, low, high = (float(number) for number in re.findall(r"[\d.]+", reached))
     assert low < value < high
     assert (other, half) == ("base rate", "0.5 [0.5, 0.5]")
-    assert len(numbers(part, "Is it true? What came by what was said")) == 10
+    assert len(numbers(part, "Purchase: is it true?")) == 10
 
 
 def test_changes_are_told_against_the_date_before(shop, profiles, page):

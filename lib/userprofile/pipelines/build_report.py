@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from userprofile.pipelines import report_sections as part
+from userprofile.pipelines.build_card import CARDS, write_cards
 from userprofile.pipelines.report_head import head_of
-from userprofile.pipelines.report_moment import Moment, moment_of, origins, steps_reached
+from userprofile.pipelines.report_moment import Moment, moment_of, origins, report_folder, steps_reached
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.lineage import steps_section, tables_section
-from userprofile.report.report import report_page
+from userprofile.report.report import examples_section, report_page
 from userprofile.report.section import Section
 
 PAGE = "index.html"
 
 
 def build_report(run: Run) -> Step:
-    """Write report/<source>/index.html, or the page of an earlier run below runs/, from the tables alone.
+    """Write report/<source>/index.html, or the page of an earlier run below runs/, from the tables alone, and the cards
+    of a few users beside it.
 
     A table that is not there yet leaves its section out, with the reason.
     """
@@ -35,23 +39,22 @@ def build_report(run: Run) -> Step:
     )
 
 
-def report_folder(run: Run, of_run: str = "") -> Path:
-    """Of the present page, or of that of an earlier run."""
-    folder = Path(run.config.report, Path(run.store.root).name)
-    return folder / "runs" / of_run if of_run else folder
-
-
 def _write(run: Run, moment: Moment, path: Path) -> Outcome:
     profiled = part.Profiled.of(run, moment)
-    sections = _sections(run, moment, profiled)
+    examples = part.examples(run, profiled) if profiled else []
+    if profiled:
+        write_cards(run, moment, profiled, [one["user_id"] for one in examples], path.parent / CARDS)
+    sections = _sections(run, moment, profiled, examples)
     html = report_page(head_of(run, moment, profiled.head if profiled else {}), sections)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     left_out = [section.name for section in sections if section.missing]
-    return Outcome([], {"page": str(path.resolve()), "sections": len(sections) - len(left_out)})
+    return Outcome([], {"page": str(path.resolve()), "sections": len(sections) - len(left_out), "cards": len(examples)})
 
 
-def _sections(run: Run, moment: Moment, profiled: part.Profiled | None) -> list[Section]:
+def _sections(
+    run: Run, moment: Moment, profiled: part.Profiled | None, examples: Sequence[Mapping[str, Any]]
+) -> list[Section]:
     """What did not come through is told first."""
     steps = steps_section(steps_reached(moment), moment.failure)
     shown = [
@@ -59,7 +62,7 @@ def _sections(run: Run, moment: Moment, profiled: part.Profiled | None) -> list[
         part.people_section(run, moment, profiled),
         part.likes_section(profiled),
         part.tags_section(profiled),
-        part.examples_section(run, profiled),
+        examples_section(examples),
         part.scores_section(run, moment, profiled),
         part.changes_section(run, moment, profiled),
     ]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -59,6 +60,12 @@ def moment_of(run: Run, run_id: str = "") -> Moment:
     tables = {table: pinned for table, pinned in outputs.items() if run.store.exists(table)}
     as_of = _as_of_run(rows, run_id) if run_id else _as_of_now(run, tables)
     return Moment(run_id, as_of, tables, rows, _failure(run, run_id or run.run_id))
+
+
+def report_folder(run: Run, of_run: str = "") -> Path:
+    """Of the present page, or of that of an earlier run."""
+    folder = Path(run.config.report, Path(run.store.root).name)
+    return folder / "runs" / of_run if of_run else folder
 
 
 def steps_reached(moment: Moment) -> list[Reached]:
@@ -118,14 +125,21 @@ def _reached(moment: Moment, step: str) -> Reached:
         return Reached(step, "not reached", "", None, None)
     if "skipped" in row["metrics"]:
         return Reached(step, "skipped", row["metrics"]["skipped"], seconds, at)
-    newer = [one["table"] for one in row["inputs"] if _is_newer(moment, one)]
+    newer = [one["table"] for one in row["inputs"] if _is_newer(moment, one["table"], row["started_at"])]
     state = "outdated" if newer else "done"
-    return Reached(step, state, f"{', '.join(newer)} newer; " * bool(newer) + in_words(row["metrics"]), seconds, at)
+    return Reached(
+        step, state, f"made before {', '.join(newer)}; " * bool(newer) + in_words(row["metrics"]), seconds, at
+    )
 
 
-def _is_newer(moment: Moment, pinned: Mapping[str, Any]) -> bool:
-    now = moment.tables.get(pinned["table"])
-    return now is not None and now.version > pinned["version"]
+def _is_newer(moment: Moment, table: str, at: datetime) -> bool:
+    """Whether its rows of the as-of date were written after that; those of other dates do not count."""
+    return any(
+        row["started_at"] > at and row["as_of_date"] in (None, moment.as_of)
+        for row in moment.rows
+        for one in row["outputs"]
+        if one["table"] == table
+    )
 
 
 def in_words(metrics: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,7 @@ from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.ops import OpsModels
 
 MODELS = "ops.models"
+AMOUNTS = {"spend": ("mae",)}  # measures that are amounts, by score
 
 
 def model_of(run: Run, moment: Moment, model_version: str) -> dict[str, Any] | None:
@@ -35,18 +37,37 @@ def model_of(run: Run, moment: Moment, model_version: str) -> dict[str, Any] | N
 def judged_scores(run: Run, moment: Moment, model: Mapping[str, Any]) -> tuple[list[Judged], bool]:
     """Every score on the test window, and whether with intervals."""
     told = _judgements(run, moment, model["model_version"])
-    served_by = model["metrics"]["served_by"]
+    served_by, figures = model["metrics"]["served_by"], model["metrics"]["test"]
     if told is None:
-        return [
-            _by_figures(score, served_by[score], models) for score, models in model["metrics"]["test"].items()
-        ], False
+        return [_by_figures(score, served_by[score], models) for score, models in figures.items()], False
     settings = run.config.evaluate_model
     how = Asking(settings.draws, settings.largest_gap, settings.seed)
     parts = told.sort("score", "model", "user_id", "as_of_date").partition_by("score", "model", as_dict=True)
     by_score: dict[str, dict[str, Arrays]] = {}
     for (score, name), part in parts.items():
         by_score.setdefault(str(score), {})[str(name)] = arrays_of(part)
-    return [_by_rows(score, served_by[score], by_score[score], how) for score in served_by if score in by_score], True
+    return [
+        _by_rows(score, served_by[score], _in_order(by_score[score], figures[score]), how)
+        for score in served_by
+        if score in by_score
+    ], True
+
+
+def in_units(judged: Judged, unit: str, minor_units: int) -> Judged:
+    """A measure that is an amount, in units of the currency instead of minor ones."""
+    if judged.measure not in AMOUNTS.get(judged.score, ()):
+        return judged
+    scale = 10**minor_units
+    models = [
+        Measured(one.model, one.value / scale, one.low and one.low / scale, one.high and one.high / scale)
+        for one in judged.models
+    ]
+    return replace(judged, models=models, measure=f"{judged.measure}, {unit}".removesuffix(", "))
+
+
+def _in_order(judgements: Mapping[str, Arrays], ladder: Mapping[str, Any]) -> dict[str, Arrays]:
+    """From the simplest up, as the model lists them."""
+    return {name: judgements[name] for name in ladder if name in judgements}
 
 
 def _judgements(run: Run, moment: Moment, model_version: str) -> pl.DataFrame | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,9 +14,9 @@ from userprofile.pipelines import report_events, report_profiles
 from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.report_changes import compared, profiles_before
 from userprofile.pipelines.report_moment import Moment
-from userprofile.pipelines.report_quality import judged_scores, model_of
+from userprofile.pipelines.report_quality import in_units, judged_scores, model_of
 from userprofile.pipelines.steps import Run
-from userprofile.report import changes, intake, people, quality, report, tastes
+from userprofile.report import changes, intake, people, quality, tastes
 from userprofile.report.section import Section
 from userprofile.report.words import figure, money
 from userprofile.windows import AsOf
@@ -77,12 +78,9 @@ def tags_section(profiled: Profiled | None) -> Section:
     return tastes.tags_section(report_profiles.tag_counts(profiled.rows), profiled.head["users"])
 
 
-def examples_section(run: Run, profiled: Profiled | None) -> Section:
-    """A few of them."""
-    if profiled is None:
-        return Section.without(report.EXAMPLES, report.EXAMPLES_TITLE, _NO_PROFILES)
-    shown = report_profiles.examples(profiled.rows, run.config.build_report.example_profiles)
-    return report.examples_section(shown, cards=False)
+def examples(run: Run, profiled: Profiled) -> Sequence[dict[str, Any]]:
+    """Users to show."""
+    return report_profiles.examples(profiled.rows, run.config.build_report.example_profiles)
 
 
 def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section:
@@ -91,9 +89,11 @@ def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     if profiled is None or model is None:
         why = profiled.head["scores_missing_because"] if profiled else _NO_PROFILES
         return Section.without(quality.NAME, quality.TITLE, why or "no model scored them")
-    judged, with_intervals = judged_scores(run, moment, model)
+    of_model, with_intervals = judged_scores(run, moment, model)
+    unit, minor_units = profiled.head["currency"] or "", run.config.source.minor_units
+    judged = [in_units(one, unit, minor_units) for one in of_model]
     how = {"with_intervals": with_intervals, "rows": "the latest window whose outcome is known"}
-    spreads = report_profiles.spreads(profiled.rows, report_profiles.NUMBERS, minor_units=run.config.source.minor_units)
+    spreads = report_profiles.spreads(profiled.rows, report_profiles.NUMBERS, minor_units=minor_units)
     return quality.quality_section(judged, spreads, horizon=_days(run.config.source.horizon), how=how)
 
 

@@ -43,4 +43,4 @@ def steps_section(steps: Sequence[Reached], failure: Mapping[str, Any] | None) -
 
 def tables_section(origins: Sequence[Origin]) -> Section:
     """In the order in which they are made."""
-    return Section(TABLES, "Where every table is from", {"origins": origins})
+    return Section(TABLES, "Tables", {"origins": origins})

@@ -50,7 +50,7 @@ def people_section(
 def cohorts(retention: pl.DataFrame) -> list[Cohort]:
     """The latest, oldest first; a month in which nobody of a cohort bought has a share of 0."""
     months = sorted(set(retention["cohort"]) | set(retention["month"]))
-    every = _between(months[0], months[-1]) if months else []
+    every = every_month(months[0], months[-1]) if months else []
     bought = {
         (cohort, month): users for cohort, month, users in retention.select("cohort", "month", "users").iter_rows()
     }
@@ -63,10 +63,10 @@ def cohorts(retention: pl.DataFrame) -> list[Cohort]:
     ][-COHORTS:]
 
 
-def _between(first: str, last: str) -> list[str]:
+def every_month(first: str, last: str) -> list[str]:
     """Every month from first to last.
 
-    >>> _between("2017-11", "2018-01")
+    >>> every_month("2017-11", "2018-01")
     ['2017-11', '2017-12', '2018-01']
     """
     begin, end = (12 * int(month[:4]) + int(month[5:]) - 1 for month in (first, last))

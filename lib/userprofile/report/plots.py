@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from userprofile.report.svg import INK, LINE, SERIES, drawn, inline
 from userprofile.report.words import figure, percent
 
-WIDTH = 440  # points: as wide as a phone, so that texts are never scaled down by much
+WIDTH = 400  # points: as wide as a phone, so that texts are never scaled down by much
 LEGEND: dict[str, Any] = {
     "ncols": 3,
     "loc": "lower left",
@@ -35,6 +35,7 @@ class Plot:
     columns: tuple[str, ...]
     rows: list[Row]
     says: str = ""
+    wide: bool = False  # too much for a phone: there it is scrolled
 
 
 def bars(
@@ -56,7 +57,7 @@ def bars(
     with drawn(WIDTH, 34 + 20 * max(len(names), 2)) as axes:
         fills = [SERIES[place] for place in colours] or SERIES[0]
         lying = axes.barh(range(len(names)), list(values.values()), color=fills, height=0.72)
-        axes.bar_label(lying, told, padding=4, color=INK, fontsize=9)
+        axes.bar_label(lying, told, padding=4, color=INK, fontsize=10)
         axes.set_yticks(range(len(names)), [shortened(one) for one in names])
         axes.invert_yaxis()
         axes.margins(y=0.02)
@@ -74,8 +75,8 @@ def gains(name: str, title: str, changes: Mapping[str, tuple[int, int]]) -> Plot
         gained, lost = ([change[side] for change in changes.values()] for side in (0, 1))
         right = axes.barh(range(len(names)), gained, color=SERIES[2], height=0.7, label="gained")
         left = axes.barh(range(len(names)), [-count for count in lost], color=SERIES[5], height=0.7, label="lost")
-        axes.bar_label(right, [figure(count) if count else "" for count in gained], padding=3, color=INK, fontsize=9)
-        axes.bar_label(left, [figure(count) if count else "" for count in lost], padding=3, color=INK, fontsize=9)
+        axes.bar_label(right, [figure(count) if count else "" for count in gained], padding=3, color=INK, fontsize=10)
+        axes.bar_label(left, [figure(count) if count else "" for count in lost], padding=3, color=INK, fontsize=10)
         axes.axvline(0, color=LINE, linewidth=1)
         axes.set_yticks(range(len(names)), [shortened(one) for one in names])
         axes.invert_yaxis()

@@ -9,10 +9,17 @@ from typing import Any
 from userprofile.report.plots import Plot
 from userprofile.report.score_plots import Measured, Spread, calibration, measures, spread_plot
 from userprofile.report.section import Section
-from userprofile.report.words import words
+from userprofile.report.words import figure, words
 
 NAME, TITLE = "scores", "How good the scores are"
 
+# What a measure is, in words.
+MEASURES = {
+    "auc": "0.5 is guessing, 1 tells all apart.",
+    "ndcg@10": "1 is the right ones first, of ten.",
+    "mae": "How far off it is on average.",
+    "log_loss": "How surprised it is by what came.",
+}
 # What a score says of a user, in words; {horizon} is the label window's length.
 MEANINGS = {
     "purchase": "the user buys within {horizon}",
@@ -53,16 +60,23 @@ def quality_section(
         }
         for one in judged
     ]
-    return Section(NAME, TITLE, {"scores": scores, "how": how})
+    several = [score for score in scores if len(score["plots"]) > 1]
+    single = [score for score in scores if len(score["plots"]) == 1]
+    return Section(NAME, TITLE, {"several": several, "single": single, "how": how})
 
 
 def verdict(one: Judged) -> str:
-    """Beside the simplest and the best of the others."""
-    simplest = next((model for model in one.models if model.model != one.serves and model.model != "network"), None)
+    """What serves it, beside the best of the others and the simplest; models are listed from the simplest up."""
     serving = next(model for model in one.models if model.model == one.serves)
-    if simplest is None:
-        return f"{one.measure} {serving.told}"
-    return f"{one.measure} {serving.told}, against {simplest.told} of {words(simplest.model)}"
+    others = [model for model in one.models if model is not serving]
+    ladder = [model for model in others if model.model != "network"]
+    said = [f"{words(one.measure)} {serving.told}"]
+    if others:
+        best = max(others, key=lambda model: model.value if one.larger_is_better else -model.value)
+        said.append(f"the best other, {words(best.model)}, reaches {figure(best.value)}")
+    if ladder and ladder[0] is not best:
+        said.append(f"the simplest, {words(ladder[0].model)}, {figure(ladder[0].value)}")
+    return "; ".join(said)
 
 
 def _plots(one: Judged, spreads: Sequence[Spread]) -> list[Plot]:
@@ -70,9 +84,9 @@ def _plots(one: Judged, spreads: Sequence[Spread]) -> list[Plot]:
     plots = [
         measures(
             f"measure-{one.score}", title, one.models, serves=one.serves, unit=one.measure,
-            larger_is_better=one.larger_is_better,
+            larger_is_better=one.larger_is_better, says=MEASURES.get(one.measure.partition(",")[0], ""),
         )
     ]  # fmt: skip
     if one.curve:
-        plots.append(calibration(f"curve-{one.score}", "Is it true? What came by what was said", one.curve))
+        plots.append(calibration(f"curve-{one.score}", f"{words(one.score).capitalize()}: is it true?", one.curve))
     return plots + [spread_plot(spread) for spread in spreads if spread.score == one.score]

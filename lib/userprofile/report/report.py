@@ -38,6 +38,8 @@ def report_page(head: Head, sections: Sequence[Section]) -> str:
     return template_of("report.html").render(head=head, sections=sections)
 
 
-def examples_section(examples: Sequence[Mapping[str, Any]], *, cards: bool) -> Section:
-    """Users to look at; `cards` lie beside the page, in cards/<user_id>.html."""
-    return Section(EXAMPLES, EXAMPLES_TITLE, {"examples": examples, "cards": cards})
+def examples_section(examples: Sequence[Mapping[str, Any]]) -> Section:
+    """Users to look at, whose cards lie beside the page, in cards/<user_id>.html."""
+    if not examples:
+        return Section.without(EXAMPLES, EXAMPLES_TITLE, "infer_profiles has not been reached")
+    return Section(EXAMPLES, EXAMPLES_TITLE, {"examples": examples})

@@ -24,7 +24,7 @@ _SETTINGS: Any = {
     "text.parse_math": False,  # a title may hold dollars
     "svg.hashsalt": "userprofile",  # the same figure is the same text
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 11,
     "text.color": INK,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
@@ -32,14 +32,14 @@ _SETTINGS: Any = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.titlelocation": "left",
-    "axes.titlesize": 10,
+    "axes.titlesize": 11,
     "grid.color": LINE,
     "xtick.color": LINE,
     "ytick.color": LINE,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 10,
 }
 _POINTS_PER_INCH = 72
 

@@ -9,7 +9,7 @@ from userprofile.report.section import Section
 from userprofile.report.svg import SERIES
 
 LIKES, LIKES_TITLE = "likes", "What they like"
-TAGS, TAGS_TITLE = "tags", "What is said of them"
+TAGS, TAGS_TITLE = "tags", "Tags"
 BROAD, FINE, TAGS_SHOWN = 8, 12, 24  # names shown at most
 
 
