@@ -7,10 +7,11 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
+	build_report build_card build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
-# Not USER: login shells set it.
+# A login shell sets USER: it only counts where make's own command line names it.
 one = $(if $($(1)),--$(2) '$($(1))')
 each = $(foreach word,$($(1)),--$(2) '$(word)')
 switch = $(if $(filter-out 0,$($(1))),--$(2))
@@ -19,12 +20,14 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
+	$(call one,RUN,run) $(call one,PSEUDONYM,pseudonym) $(if $(filter command,$(origin USER)),--pseudonym '$(USER)') \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots cluster-up cluster-down bench-path bench-features bench-training bench-model \
+	bench-pretraining bench-reasons chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -56,6 +59,7 @@ leaderboard: SOURCE =
 leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
+build_card: ## the page of one user, PSEUDONYM=...
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
@@ -85,6 +89,9 @@ lint: install ## style, format, types, layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+
+screenshots: install ## pictures of a SOURCE's pages, made by Chromium, to be looked at
+	@$(PYTHON) tests/report/screenshots.py --source $(SOURCE)
 
 cluster-up: install ## start a standalone Spark cluster here; then make run MASTER=spark://127.0.0.1:7077
 	@bash jobs/launchers/cluster.sh up
@@ -143,6 +150,8 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
+#@   PSEUDONYM=215a204a...   of build_card: the user; also USER=...
+#@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

@@ -35,8 +35,8 @@ CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so th
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
-# A command that would take minutes, and its small form; {port} is a free one. All local runs name the same shop,
-# so that from the second on its steps are found done.
+# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command, {user}
+# one of its users. All local runs name the same shop, so that from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
@@ -56,6 +56,9 @@ SMALL_FORMS = {
     "make build_features build_catalogue CONF=my_features.yaml": (
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
+    "make build_report": f"make build_report {SHOP}",
+    "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
+    "make build_card PSEUDONYM=<pseudonym>": f"make build_card {SHOP} USER={{user}}",
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',
     "make finetune_model TASK=churn": (
@@ -146,6 +149,11 @@ class Checkout:
         assert process.returncode == 0, f"{command}\n{said}\n{complained}"
         return said
 
+    def user(self) -> str:
+        """Somebody who has a profile, once there are any."""
+        pages = sorted((self.root / "report" / Path(SHOP_TABLES).name / "cards").glob("*.html"))
+        return pages[0].stem if pages else ""
+
     def table(self, path: str) -> DeltaTable:
         return DeltaTable(str(self.root / "warehouse" / path))
 
@@ -203,6 +211,11 @@ def warm_jvm(copy: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     gateway.proc.wait()
 
 
+def run_of(said: dict[str, str]) -> str:
+    """The run that the first command made."""
+    return json.loads(said["make run"].splitlines()[-1])["run_id"] if said else ""
+
+
 def test_every_command_is_known() -> None:
     assert [command for command in COMMANDS if command not in (*SMALL_FORMS, *WORD_FOR_WORD, *EXCEPTED)] == []
     assert [command for command in (*SMALL_FORMS, *WORD_FOR_WORD, *EXCEPTED) if command not in COMMANDS] == []
@@ -223,7 +236,9 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
                 if command not in EXCEPTED:
                     small = SMALL_FORMS.get(command, command)
                     jvm = {} if WITH_A_JVM_OF_ITS_OWN.search(command) else warm_jvm
-                    said[command] = copy.run(small.replace("{port}", str(copy.port)), **jvm)
+                    small = small.replace("{port}", str(copy.port)).replace("{run}", run_of(said))
+                    small = small.replace("{user}", copy.user())
+                    said[command] = copy.run(small, **jvm)
 
     first = said["make run"]
     assert json.loads(first.splitlines()[-1])["exit_code"] == 0
@@ -248,4 +263,4 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
     assert all(scale["examples_per_second"] > 0 for scale in scales)
     assert all(sum(shares.values()) == pytest.approx(1) for scale in scales for shares in scale["shares"])
     page = copy.root / "pages" / Path(SHOP_TABLES).name / "index.html"
-    assert page.read_text().count("<article") == 12
+    assert page.read_text().count("data-user=") == 12

@@ -67,7 +67,7 @@ def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith((".py", ".html")):
+        elif entry.name.endswith((".py", ".html", ".css")):
             yield prefix + entry.name, entry.read_bytes()
 
 

@@ -97,12 +97,12 @@ def _sample(run: Run, examples: TableVersion) -> DataFrame:
 def _of_head(name: str, serving: HeadServing, told: pl.DataFrame, how: Asking) -> dict[str, Any]:
     of_head = told.filter(pl.col("score") == name).sort("split", "model", "user_id", "as_of_date")
     parts = of_head.partition_by("split", "model", as_dict=True, maintain_order=True)
-    judgements = {(str(split), str(model)): _arrays(part) for (split, model), part in parts.items()}
+    judgements = {(str(split), str(model)): arrays_of(part) for (split, model), part in parts.items()}
     segments = {split: parts[split, NETWORK]["segment"].to_numpy() for split in SPLITS}
     return evaluated(HEADS[name], judgements, serving, segments, how)
 
 
-def _arrays(part: pl.DataFrame) -> Arrays:
+def arrays_of(part: pl.DataFrame) -> Arrays:
     """What the score has, by the names of heads.head.Head.judgement."""
     numbers = [name for name in part.columns if name not in KEYS and part[name].null_count() < part.height]
     return {name.replace("_at_", "@"): part[name].to_numpy() for name in numbers}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
-from userprofile.schemas.ops import OpsRuns
+from userprofile.schemas.ops import OpsFailures, OpsRuns
 from userprofile.tables.store import Store, TableVersion, Transaction
 from userprofile.versions import code_version
 
 RUNS = "ops.runs"
+FAILURES = "ops.failures"
 
 
 def runs(store: Store) -> pl.DataFrame:
@@ -38,6 +39,19 @@ def record_runs(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     first = rows[0]
     transaction = Transaction(f"{first['run_id']}/{first['step']}/{first['as_of_date']}", 1)
     store.append_small(rows, RUNS, OpsRuns, transaction)
+
+
+def record_failure(store: Store, *, run_id: str, step: str, exit_code: int, error: str) -> None:
+    """Add what ended a step, once."""
+    row = {"run_id": run_id, "step": step, "failed_at": datetime.now(UTC), "exit_code": exit_code, "error": error}
+    store.append_small([row], FAILURES, OpsFailures, Transaction(f"{run_id}/{step}", 1))
+
+
+def failures(store: Store) -> pl.DataFrame:
+    """All rows, oldest first."""
+    if not store.exists(FAILURES):
+        return OpsFailures.create_empty()
+    return store.small(store.pin(FAILURES), OpsFailures).sort("failed_at", maintain_order=True)
 
 
 def fingerprint_of(

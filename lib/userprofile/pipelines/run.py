@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_report import build_report
 from userprofile.pipelines.build_training_set import build_training_set
@@ -13,19 +15,20 @@ from userprofile.pipelines.steps import Run
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.train_model import train_model
 
+JOBS = (ingest_events, refine_events, build_features, build_training_set, train_model, infer_profiles)
+
 
 def run_path(run: Run) -> None:
     """Every job in order; each finds its predecessor's tables pinned."""
     require_tags(run)
     if run.config.source.name == DEMO_SHOP and not run.inputs:
         generate_demo_shop(run)
-    for job in (
-        ingest_events,
-        refine_events,
-        build_features,
-        build_training_set,
-        train_model,
-        infer_profiles,
-        build_report,
-    ):
-        job(run)
+    try:
+        for job in JOBS:
+            job(run)
+    except Exception:
+        # The page shows how far the run came; whatever it lacks, what ended the run is what is told.
+        with contextlib.suppress(Exception):
+            build_report(run)
+        raise
+    build_report(run)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ from pyspark.sql import SparkSession
 from userprofile.config.leaderboard import Board
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
-from userprofile.errors import DataGateError, UsageError
-from userprofile.pipelines.ledger import fingerprint_of, last_run, record_runs
+from userprofile.errors import DataGateError, ExitCode, UsageError, UserprofileError
+from userprofile.pipelines.ledger import fingerprint_of, last_run, record_failure, record_runs
 from userprofile.tables.store import Store, TableVersion
 from userprofile.versions import code_version
 
@@ -64,6 +65,8 @@ class Run:
     board: Board | None = None  # of a leaderboard: the protocol that is followed
     question: str = ""  # of ask_profiles
     audience: str = ""  # a saved audience's name
+    of_run: str = ""  # of a report: the earlier run that it is about
+    pseudonym: str = ""  # of a card: the user
     force: bool = False
     steps: list[Step] = field(default_factory=list)
 
@@ -151,7 +154,8 @@ class Run:
         if pending := [as_of for as_of in as_ofs if as_of not in done]:
             started = time.monotonic()
             self.say(f"{name} ...")
-            outcomes = work(pending)
+            with self._failing(name):
+                outcomes = work(pending)
             seconds = time.monotonic() - started
             worked = {as_of: Step(name, outcomes[as_of], seconds / len(pending), was_done=False) for as_of in pending}
             for step in worked.values():
@@ -173,6 +177,17 @@ class Run:
     def last(self, *steps: str, as_of: date | None = None) -> dict[str, Any] | None:
         """The latest row of ops.runs of any of these steps (of this as-of date), metrics parsed."""
         return last_run(self.store, *steps, as_of=as_of)
+
+    @contextmanager
+    def _failing(self, step: str) -> Iterator[None]:
+        """What ends a step goes to ops.failures. Of a defect only its kind: its words may hold rows."""
+        try:
+            yield
+        except Exception as error:
+            code = error.exit_code if isinstance(error, UserprofileError) else ExitCode.DEFECT
+            what = error.what if isinstance(error, UserprofileError) else type(error).__name__
+            record_failure(self.store, run_id=self.run_id, step=step, exit_code=int(code), error=what)
+            raise
 
     def _earlier(self, name: str, as_of: date | None, fingerprint: str) -> Outcome | None:
         """What the step left when it was last done, if that was by the same fingerprint and still stands.

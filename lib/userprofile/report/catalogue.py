@@ -12,8 +12,9 @@ import polars as pl
 
 from userprofile.features.documentation import catalogue_table, markdown_table
 from userprofile.features.entries import Catalogue
-from userprofile.report.page import figure, template_of
+from userprofile.report.page import template_of
 from userprofile.report.values import Values, values_of
+from userprofile.report.words import figure
 
 SPARKS = "▁▂▃▄▅▆▇█"
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from userprofile.report.page import figure, percent, template_of
+from userprofile.report.page import template_of
+from userprofile.report.words import figure
 
 
 def evaluation_page(
     evaluations: Sequence[Mapping[str, Any]], *, model: Mapping[str, Any], source: str, largest_gap: float
 ) -> str:
     """HTML with everything inside it. `evaluations` are heads.evaluation.evaluated; `model` is a row of ops.models."""
-    template = template_of("evaluation.html", percent=percent, measured=measured, words=words)
+    template = template_of("evaluation.html", measured=measured)
     return template.render(evaluations=evaluations, model=model, source=source, limit=largest_gap)
 
 
@@ -22,11 +23,6 @@ def measured(value: Mapping[str, Any] | None) -> str:
         return "-"
     shown = _plain(value["value"])
     return f"{shown} [{_plain(value['low'])}, {_plain(value['high'])}]" if "low" in value else shown
-
-
-def words(name: str) -> str:
-    """As people read it."""
-    return name.replace("_", " ")
 
 
 def figures(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, float]:

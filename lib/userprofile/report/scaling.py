@@ -52,5 +52,5 @@ def scaling_page(scales: Sequence[Scale], *, source: str, rows: int) -> str:
     """HTML with everything inside it; efficiency is against the first of `scales`, each of `rows` examples a rank."""
     figures = [scale.figures(scales[0]) for scale in scales]
     most = max(scale.throughput / min(scale.efficiency(scales[0]), 1) for scale in scales)
-    template = template_of("scaling.html", percent=lambda share: f"{100 * share:.1f} %")
+    template = template_of("scaling.html")
     return template.render(source=source, rows=rows, figures=figures, most=most, phases=PHASES)

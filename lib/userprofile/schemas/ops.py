@@ -29,6 +29,16 @@ class OpsRuns(dy.Schema):
     metrics = dy.String(nullable=False)  # a JSON object of figures in domain units
 
 
+class OpsFailures(dy.Schema):
+    """ops.failures: one row per step that ended its run before it was done."""
+
+    run_id = dy.String(primary_key=True)
+    step = dy.String(primary_key=True)
+    failed_at = utc()
+    exit_code = dy.Int32(nullable=False)  # errors.ExitCode
+    error = dy.String(nullable=False)  # what happened; of a defect only its kind
+
+
 class OpsModels(dy.Schema):
     """ops.models: one row per trained model, whose folder is models/<model_version>/."""
 

@@ -1,0 +1,114 @@
+"""What a page tells of all profiles of a date: counts, tags, tastes, scores, and who to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from userprofile.pipelines.steps import Run
+from userprofile.report.score_plots import Spread
+from userprofile.schemas.profiles import UserProfiles
+from userprofile.tables.store import TableVersion
+
+BINS = 20
+# Scores that are one number, their column, and what a reader calls their spread.
+NUMBERS = {
+    "purchase": ("purchase_probability", "Users by how sure they are to buy"),
+    "churn": ("churn_probability", "Users by how sure they are to leave"),
+    "spend": ("expected_spend", "Users by expected spend"),
+    "days_to_purchase": ("days_to_purchase", "Users by days to the next purchase"),
+}
+PROBABILITIES = ("purchase", "churn")
+SEEN = {"seen": ("days_since_any", "Users by days since they were last seen")}
+_LONGEST_TAIL = 0.98
+
+
+def profiles_as_of(run: Run, pinned: TableVersion, as_of: date) -> DataFrame:
+    """The profiles of the date that were scored last: one model's, one a user."""
+    rows = run.store.read(pinned, UserProfiles).where(F.col("as_of_date") == F.lit(as_of))
+    return rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
+
+
+def headline(profiles: DataFrame) -> dict[str, Any]:
+    """Counts and means over all profiles; those of scores are null where there are none."""
+    row = profiles.agg(
+        F.count("*").alias("users"),
+        F.count_if(F.col("days_since_any") <= 30).alias("active"),
+        F.count_if(F.col("days_since_purchase") <= 30).alias("buyers"),
+        F.sum("spend_all").alias("spend"),
+        F.sum("expected_spend").alias("expected_spend"),
+        F.sum("purchase_probability").alias("will_buy"),
+        F.sum("churn_probability").alias("will_leave"),
+        F.max("model_version").alias("model_version"),
+        F.max("currency").alias("currency"),
+        F.max("scored_at").alias("scored_at"),
+        F.max("scores_missing_because").alias("scores_missing_because"),
+    ).collect()[0]
+    return row.asDict()
+
+
+def segments(profiles: DataFrame) -> dict[str | None, int]:
+    """Users by RFM segment; None for those who never bought."""
+    return {row["rfm_segment"]: row["count"] for row in profiles.groupBy("rfm_segment").count().collect()}
+
+
+def tag_counts(profiles: DataFrame) -> pl.DataFrame:
+    """Rows (tag, users)."""
+    tags = profiles.select(F.explode(F.array_distinct("tags")).alias("tag"))
+    return pl.DataFrame(tags.groupBy("tag").agg(F.count("*").alias("users")).toArrow())
+
+
+def liked(profiles: DataFrame, users: int) -> pl.DataFrame:
+    """Rows (level, name, share): the mean over all users of their share of interest in a category, two levels."""
+    levels = [
+        profiles.select(F.lit(level).alias("level"), F.explode(f"category_{level}_affinity").alias("one"))
+        for level in (1, 2)
+    ]
+    summed = levels[0].unionByName(levels[1]).groupBy("level", F.col("one.name").alias("name"))
+    return pl.DataFrame(summed.agg((F.sum("one.score") / users).alias("share")).toArrow())
+
+
+def spreads(profiles: DataFrame, numbers: Mapping[str, tuple[str, str]], *, minor_units: int) -> list[Spread]:
+    """Of each of `numbers` that somebody has, users in equally wide bins; the last bin is open.
+
+    Amounts are in whole units of the currency.
+    """
+    tails = profiles.agg(
+        *(F.percentile_approx(column, _LONGEST_TAIL).alias(name) for name, (column, _) in numbers.items())
+    )
+    known = {name: float(end) for name, end in tails.collect()[0].asDict().items() if end}
+    ends = {name: 1.0 if name in PROBABILITIES else end for name, end in known.items()}
+    bins = [
+        F.count_if(_bin(numbers[name][0], end) == at).alias(f"{name} {at}")
+        for name, end in ends.items()
+        for at in range(BINS)
+    ]
+    counts = profiles.agg(F.count("*"), *bins).collect()[0]
+    return [
+        Spread(
+            name,
+            numbers[name][1],
+            [end * edge / BINS / (10**minor_units if name == "spend" else 1) for edge in range(BINS + 1)],
+            [counts[f"{name} {at}"] for at in range(BINS)],
+            name in PROBABILITIES,
+        )
+        for name, end in ends.items()
+    ]
+
+
+def _bin(column: str, end: float) -> Column:
+    return F.least(F.floor(F.col(column) * BINS / end), F.lit(BINS - 1))
+
+
+def examples(profiles: DataFrame, wanted: int) -> Sequence[dict[str, Any]]:
+    """One of each segment first, so that a reader sees different people."""
+    shown = profiles.select("user_id", "tags", "rfm_segment", "spend_all")
+    of_segment = Window.partitionBy("rfm_segment").orderBy(F.desc("spend_all"), "user_id")
+    ranked = shown.withColumn("nth", F.row_number().over(of_segment)).where(F.col("nth") <= wanted)
+    rows = ranked.orderBy("nth", F.desc("spend_all"), "user_id").limit(wanted)
+    return [row.asDict(recursive=True) for row in rows.collect()]

@@ -1,0 +1,54 @@
+"""The scores of one user, each with what serves it, how it compares, and its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from userprofile.report.words import figure, percent, words
+
+REASONS_SHOWN = 3
+_TITLES = {
+    "purchase": "Buys within {days} days",
+    "churn": "Leaves: buys nothing within {days} days",
+    "spend": "Expected to spend within {days} days",
+    "days_to_purchase": "Half of such users buy within",
+}
+COLUMNS = {
+    "purchase": "purchase_probability",
+    "churn": "churn_probability",
+    "spend": "expected_spend",
+    "days_to_purchase": "days_to_purchase",
+}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """`share` is 0 to 1 of a probability, to draw it by."""
+
+    title: str
+    value: str
+    share: float | None
+    more_than: str
+    served_by: str
+    reasons: list[Mapping[str, Any]]
+
+
+def score_rows(
+    profile: Mapping[str, Any], ranks: Mapping[str, float], amount: Callable[[int | None], str], days: int
+) -> list[ScoreRow]:
+    """Those that are one number and that the user has."""
+    served = {one["score"]: one["model"] for one in profile["served_by"] or []}
+    reasons = profile.get("reasons") or []
+    rows = []
+    for score, column in COLUMNS.items():
+        if (value := profile[column]) is None:
+            continue
+        probability = column.endswith("_probability")
+        told = percent(value) if probability else amount(value) if score == "spend" else f"{figure(value)} days"
+        rank = f"more than {100 * ranks[column]:.0f} % of users" if column in ranks else ""
+        of_score = [one for one in reasons if one["score"] == score][:REASONS_SHOWN]
+        title = _TITLES[score].format(days=days)
+        rows.append(ScoreRow(title, told, value if probability else None, rank, words(served.get(score, "")), of_score))
+    return rows

@@ -1,0 +1,58 @@
+"""What users like, and what is said of them in a few words."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from userprofile.report.plots import bars
+from userprofile.report.section import Section
+from userprofile.report.svg import SERIES
+
+LIKES, LIKES_TITLE = "likes", "What they like"
+TAGS, TAGS_TITLE = "tags", "Tags"
+BROAD, FINE, TAGS_SHOWN = 8, 12, 24  # names shown at most
+
+
+def likes_section(liked: pl.DataFrame) -> Section:
+    """`liked` are rows (level, name, share): the mean share of all users' interest."""
+    levels = [_strongest(liked, level, shown) for level, shown in ((1, BROAD), (2, FINE))]
+    if levels[0].is_empty():
+        return Section.without(LIKES, LIKES_TITLE, "the log has no categories")
+    broad = levels[0]["name"].to_list()
+    places = [
+        [broad.index(name) if (name := one.split(" / ")[0]) in broad else len(SERIES) - 1 for one in level["name"]]
+        for level in levels
+    ]
+    told = (
+        ("Broad categories", "Share of all users' interest."),
+        ("Categories in detail", "The same a level down; a colour is a broad category."),
+    )
+    plots = [
+        bars(f"likes-{at}", title, _shares(level), unit="Share of interest", shares=True, colours=places[at], says=says)
+        for at, (level, (title, says)) in enumerate(zip(levels, told, strict=True))
+        if not level.is_empty()
+    ]
+    return Section(LIKES, LIKES_TITLE, {"plots": plots})
+
+
+def tags_section(tags: pl.DataFrame, users: int) -> Section:
+    """`tags` are rows (tag, users)."""
+    if tags.is_empty():
+        return Section.without(TAGS, TAGS_TITLE, "no user has a tag")
+    shown = tags.sort("users", "tag", descending=[True, False]).head(TAGS_SHOWN)
+    shares = [(tag, count / users) for tag, count in shown.select("tag", "users").iter_rows()]
+    half = len(shares) if len(shares) <= TAGS_SHOWN // 2 else -(-len(shares) // 2)
+    plots = [
+        bars(f"tags-{at}", title, dict(part), unit="Share of users", shares=True, most=shares[0][1])
+        for at, (title, part) in enumerate((("The most frequent", shares[:half]), ("The next", shares[half:])))
+        if part
+    ]
+    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": tags.height - shown.height})
+
+
+def _shares(level: pl.DataFrame) -> dict[str, float]:
+    return dict(level.select("name", "share").iter_rows())
+
+
+def _strongest(liked: pl.DataFrame, level: int, shown: int) -> pl.DataFrame:
+    return liked.filter(pl.col("level") == level).sort("share", "name", descending=[True, False]).head(shown)

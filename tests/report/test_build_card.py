@@ -1,0 +1,101 @@
+"""The card of a user: what the tables know of them, as far as they have consented."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from userprofile.pipelines.build_card import build_card
+
+pytestmark = pytest.mark.slow
+
+WITHHELD = "Withheld: this user has not consented to {}."
+
+
+@pytest.fixture(scope="module")
+def card(shop):
+    """The card of a raw user id."""
+
+    def build(raw):
+        user = shop.user(raw)
+        shop.run(build_card, "--pseudonym", user)
+        return (shop.pages / "cards" / f"{user}.html").read_text()
+
+    return build
+
+
+@pytest.fixture
+def profile(profiles, shop):
+    def of(raw):
+        return profiles.filter(pl.col("user_id") == shop.user(raw)).to_dicts()[0]
+
+    return of
+
+
+def test_scores_tags_and_history_are_those_of_the_tables(shop, card, profile):
+    page, row = card("u2"), profile("u2")
+    assert f"{100 * row['purchase_probability']:.1f} %" in page
+    assert f"{row['expected_spend'] / 100:,.2f} EUR" in page
+    events = shop.table("silver.events").filter(pl.col("user_id") == shop.user("u2"))
+    latest = events.sort("event_time", "event_order").tail(1).to_dicts()[0]
+    local = events.select(pl.col("event_time").max().dt.convert_time_zone("Europe/Paris")).item()
+    first_row = page.partition('aria-label="Last events"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    assert f"{local:%Y-%m-%d %H:%M}" in first_row
+    assert f">{latest['action']}<" in first_row
+    bought = events.filter(pl.col("action") == "purchase")
+    assert f"<dt>Orders</dt><dd>{row['orders_all']:,}</dd>" in page
+    assert bought.height >= row["orders_all"] > 0
+    assert "Thing &amp; i2-1" in page
+    assert f"Model {row['model_version']}" in page
+
+
+def test_a_rank_is_the_share_of_users_with_less(card, profile, profiles):
+    page, row = card("u2"), profile("u2")
+    less = (profiles["purchase_probability"] < row["purchase_probability"]).mean()
+    told = page.partition("more than ")[2].partition(" %")[0]
+    assert float(told) / 100 == pytest.approx(less, abs=0.03)
+
+
+def test_without_any_consent_only_what_happened_is_told(card, profile):
+    page, row = card("u0"), profile("u0")
+    assert row["consent"] == []
+    for purpose in ("profiling", "personalisation", "marketing"):
+        assert WITHHELD.format(purpose) in page
+    hidden = [f"{100 * row['purchase_probability']:.1f} %", *row["tags"], "Segment:", "Likely to buy", "Likes "]
+    assert [one for one in hidden if one in page] == []
+    assert "Last events" in page
+
+
+def test_each_purpose_shows_its_own_part_and_no_other(card, profile):
+    page, row = card("u1"), profile("u1")
+    assert row["consent"] == ["profiling"]
+    assert f"{100 * row['purchase_probability']:.1f} %" in page
+    assert WITHHELD.format("profiling") not in page
+    assert "Likely to buy first" not in page
+    assert page.count(WITHHELD.format("personalisation")) == 2
+    assert WITHHELD.format("marketing") in page
+    everything = card("u2")
+    assert "Withheld" not in everything
+    assert "Likely to buy first" in everything
+
+
+def test_titles_and_ids_that_are_scripts_stay_text(card):
+    page = card("u2")
+    assert "&lt;script&gt;alert" in page
+    assert "<script" not in page
+
+
+def test_a_user_who_is_not_there_is_told_so_and_no_other_is_guessed(shop):
+    known = shop.user("u2")
+    ended = shop.run(build_card, "--pseudonym", known[:-1], code=2)
+    assert f"no user {known[:-1]} has a profile as of 2024-05-31" in ended["said"]
+    assert known not in ended["said"]
+    assert not (shop.pages / "cards" / f"{known[:-1]}.html").exists()
+    nobody = shop.run(build_card, code=2)
+    assert "no user is named" in nobody["said"]
+
+
+def test_the_pages_of_a_report_link_to_cards_that_are_there(report, profiles):
+    linked = [path.stem for path in (report.parent / "cards").glob("*.html")]
+    assert set(linked) <= set(profiles["user_id"])
+    assert all(f'href="cards/{name}.html"' in report.read_text() for name in linked[:1])

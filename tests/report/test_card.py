@@ -1,0 +1,84 @@
+"""The card out of plain values: reasons, and what the log does not know."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from userprofile.columns import ACTIONS
+from userprofile.report.card import card_page
+from userprofile.report.facts import Facts
+
+PROFILE = {
+    "user_id": "0123abcd", "as_of_date": date(2024, 5, 31), "model_version": "m", "days_since_any": 3.2,
+    "days_since_purchase": None, "tenure_days": 40.0, "orders_all": 0, "spend_all": None, "currency": None,
+    "rfm_segment": None, "category_1_affinity": [], "category_2_affinity": [], "brand_affinity": [], "tags": ["new"],
+    "purchase_probability": 0.25, "churn_probability": None, "expected_spend": None, "days_to_purchase": None,
+    "next_action": None, "next_categories": None, "next_item": None, "window_items": None,
+    "served_by": [{"score": "purchase", "model": "rfm_logistic"}], "scores_missing_because": None,
+    "consent": ["profiling", "personalisation", "marketing"], "events_version": 1, "features_version": 2,
+    "training_version": None, "code_version": "c", "config_version": "k",
+    "scored_at": datetime(2024, 6, 1, 8, tzinfo=UTC),
+}  # fmt: skip
+FEATURES = dict.fromkeys(
+    ("due_next", "top_queries", "favourites_open", "first_seen", "last_seen", "active_days_all", "sessions_all",
+     "average_order_value_all", "distinct_items_all", "return_count_all", "complaint_count_all", "rating_mean",
+     "channel_shares")
+)  # fmt: skip
+SEQUENCE = pl.DataFrame(
+    {
+        "action": ["view", "purchase", "view"], "category": ["<b>", None, "Tea"], "price_band": [None, 3, 3],
+        "gap_days": [0.0, 1.5, 0.0], "age_days": [3.0, 1.5, 1.5], "item": [7, 7, None],
+    }
+)  # fmt: skip
+
+
+@pytest.fixture
+def page():
+    def of(sequence=SEQUENCE, **profile):
+        months = pl.DataFrame({"month": ["2024-05"], **{act: [int(act == "view")] for act in ACTIONS}})
+        return card_page(
+            Facts(
+                source="shop", profile={**PROFILE, **profile}, features=FEATURES, months=months, events=pl.DataFrame(),
+                sequence=sequence, titles={}, ranks={}, minor_units=2, horizon_days=28,
+            )
+        )  # fmt: skip
+
+    return of
+
+
+def test_what_is_not_known_is_not_told_as_zero(page):
+    told = page()
+    assert "Known for 40 days, has not bought yet; last seen 3 days ago." in told
+    assert "Spent" not in told
+    assert "None" not in told
+    assert "No reasons are there for this score." in told
+    assert "25.0 %" in told
+
+
+def test_a_score_has_its_own_reasons_and_three_at_most(page):
+    reasons = [
+        {"score": score, "direction": direction, "text": f"{score} reason {place} <i>"}
+        for score, direction, count in (("purchase", "raises", 4), ("churn", "lowers", 1))
+        for place in range(count)
+    ]
+    told = page(reasons=reasons)
+    assert told.count('<li class="raises">purchase reason') == 3
+    assert "churn reason" not in told
+    assert "purchase reason 0 &lt;i&gt;" in told
+    assert "No reasons" not in told
+
+
+def test_without_scores_the_reason_is_told(page):
+    told = page(purchase_probability=None, served_by=None, scores_missing_because="the log is too short")
+    assert "No scores: the log is too short." in told
+
+
+def test_a_sequence_is_told_event_by_event_with_what_was_seen_before(page):
+    table = page().partition("Numbers of The last 3 events")[2].partition("</table>")[0]
+    rows = [row.count("yes") for row in table.partition("<tbody>")[2].split("</tr>")[:3]]
+    assert rows == [0, 1, 0]
+    assert "&lt;b&gt;" in table
+    assert "The last" not in page(sequence=SEQUENCE.clear())
