@@ -8,7 +8,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
-	build_report build_card build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
+	build_report build_card explain_score build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -24,6 +24,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
+	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
 .PHONY: help install doctor test lint screenshots cluster-up cluster-down bench-path bench-features bench-training bench-model \
@@ -60,6 +61,7 @@ leaderboard: ## our row beside published ones: DATA=online_retail; of any log: P
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 build_card: ## the page of one user, PSEUDONYM=...
+explain_score: ## why one SCORE of one user is what it is, PSEUDONYM=...; METHOD=shap, METHOD=lime: by other methods
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
@@ -150,7 +152,8 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
-#@   PSEUDONYM=215a204a...   of build_card: the user; also USER=...
+#@   PSEUDONYM=215a204a...   of build_card and explain_score: the user; also USER=...
+#@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
 #@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]

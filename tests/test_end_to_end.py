@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.evaluate_model import evaluate_model
+from userprofile.pipelines.explain_score import explain_score
 from userprofile.pipelines.finetune_model import finetune_model
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.job import run_job
@@ -216,6 +217,39 @@ def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once,
     html = next((folder / "report").rglob("evaluation.html")).read_text()
     assert all(f'<section id="{name}">' in html for name in HEADS)
     assert once(job=evaluate_model)["steps"] == {"evaluate_model": 0.0}
+
+
+def test_every_score_that_is_known_has_reasons(first, folder):
+    profiles = table(folder, "gold.user_profiles")
+    reasons = profiles.select("user_id", "reasons").explode("reasons").unnest("reasons")
+    assert reasons["text"].str.len_chars().min() > 0
+    assert reasons["share"].is_between(0, 1).all()
+    of_scores = reasons.group_by("user_id", "score").agg(pl.len(), pl.col("share").sum())
+    assert of_scores["len"].max() <= 3
+    assert of_scores["share"].max() <= 1 + 1e-9
+    for score in ("purchase", "churn", "spend"):
+        known = profiles.filter(pl.col(HEADS[score].column).is_not_null())
+        assert set(of_scores.filter(pl.col("score") == score)["user_id"]) == set(known["user_id"]) != set()
+
+
+def test_a_score_of_a_user_is_explained_in_full_where_the_user_consented(first, once, folder):
+    profiles = table(folder, "gold.user_profiles").filter(pl.col("churn_probability").is_not_null()).sort("user_id")
+    consents = pl.col("consent").list.contains("profiling")
+    user, other = (profiles.filter(which)["user_id"][0] for which in (consents, ~consents))
+    ended = once("--pseudonym", user, job=explain_score)
+    told = ended["metrics"]["explain_score"]
+    assert told["gap"] <= 0.01
+    (reasons,) = profiles.filter(pl.col("user_id") == user)["reasons"]
+    strongest = [one["text"] for one in reasons.to_list() if one["score"] == "churn"]
+    if told["model"] != "network":  # the fast way orders a network's parts alike, not the same
+        assert list(told["parts"])[: len(strongest)] == strongest
+    assert user in Path(told["page"]).read_text()
+    assert once("--pseudonym", user, job=explain_score)["steps"] == {"explain_score": 0.0}
+    withheld = once("--pseudonym", other, job=explain_score)
+    assert withheld["exit_code"] == 3
+    assert "has not consented to profiling" in withheld["error"]
+    assert once("--pseudonym", user[:-1], job=explain_score)["exit_code"] == 2
+    assert once("--pseudonym", user, "--set", "explain_score.score=mood", job=explain_score)["exit_code"] == 2
 
 
 def test_profiles_are_held_against_the_most_that_can_be_known(first, once, folder):

@@ -59,6 +59,9 @@ SMALL_FORMS = {
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
     "make build_card PSEUDONYM=<pseudonym>": f"make build_card {SHOP} USER={{user}}",
+    "make explain_score PSEUDONYM=<pseudonym> SCORE=churn": (
+        f"make explain_score {SHOP} SCORE=purchase PSEUDONYM={{user}}"
+    ),
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',
     "make finetune_model TASK=churn": (
@@ -150,9 +153,12 @@ class Checkout:
         return said
 
     def user(self) -> str:
-        """Somebody who has a profile, once there are any."""
-        pages = sorted((self.root / "report" / Path(SHOP_TABLES).name / "cards").glob("*.html"))
-        return pages[0].stem if pages else ""
+        """Somebody who has a profile and consents to all that is said of users, once there are any."""
+        path = Path(SHOP_TABLES).name + "/gold/user_profiles"
+        if not (self.root / "warehouse" / path).exists():
+            return ""
+        profiles = self.table(path).to_pandas().sort_values("user_id")
+        return str(next(row.user_id for row in profiles.itertuples() if "profiling" in row.consent))
 
     def table(self, path: str) -> DeltaTable:
         return DeltaTable(str(self.root / "warehouse" / path))

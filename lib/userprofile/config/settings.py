@@ -145,6 +145,14 @@ class AskProfiles(Section):
     sample: Count
 
 
+class ExplainScore(Section):
+    """One score of one user in full."""
+
+    score: str
+    method: str
+    seed: int
+
+
 class BuildCatalogue(Section):
     """The page of all features."""
 
@@ -190,6 +198,7 @@ class Config(Section):
     next_items: NextItems
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
+    explain_score: ExplainScore
     tags: Tags
     ask_profiles: AskProfiles
     build_report: BuildReport

@@ -115,13 +115,14 @@ def of_features(parts: np.ndarray, features: Sequence[str], table: pa.Table, spe
 def _of_topic(
     topic: Topic, parts: np.ndarray, features: np.ndarray, table: pa.Table, typical: Mapping[str, float]
 ) -> Evidence:
-    """Of the windows that are shown, each user's is the one that moved the score most in the topic's direction."""
+    """Of the windows with a value, each user's is the one that moved the score most in the topic's direction."""
     part = parts.sum(axis=1)
     windows = {name: days for name in features if (days := window_days(name, topic.value)) is not None}
     shown = list(windows) or [topic.value]
     places = [int(np.flatnonzero(features == name)[0]) for name in windows]
-    most = np.argmax(parts[:, places] * np.sign(part)[:, None], axis=1) if places else np.zeros(len(part), np.int64)
     values = np.stack([_column(table, name) for name in shown], axis=1)
+    moved = np.where(np.isnan(values), -np.inf, (parts[:, places] * np.sign(part)[:, None]) if places else 0)
+    most = np.argmax(moved, axis=1)
     usual = np.array([typical.get(name, np.nan) for name in shown])[most]
     return _one(
         part,

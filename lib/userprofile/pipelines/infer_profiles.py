@@ -91,9 +91,9 @@ def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     """The score columns by user; codes in words."""
     files = model_files(run, model)
     serving = Serving.from_json(files[SERVING_FILE].decode())
-    files[WORDS_FILE] = json.dumps(_words(run, FeatureSpec.from_json(files[SPEC_FILE].decode()))).encode()
+    files[WORDS_FILE] = json.dumps(words_of(run, FeatureSpec.from_json(files[SPEC_FILE].decode()))).encode()
     partitions = max(1, -(-rows.count() // run.config.infer_profiles.users_per_partition))
-    scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files, _wording(run))
+    scores = scored(rows.repartition(partitions, "user_id"), model["model_version"], files, wording_of(run))
     served_by = [
         F.struct(F.lit(name).alias("score"), F.lit(one.model).alias("model")) for name, one in serving.heads.items()
     ]
@@ -101,7 +101,8 @@ def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     return scores.withColumns({"served_by": F.array(*served_by), "embedding_space": F.lit(space.name)})
 
 
-def _wording(run: Run) -> Wording:
+def wording_of(run: Run) -> Wording:
+    """How reasons are told."""
     source, language = run.config.source, run.config.language
     return Wording(
         language.reasons,
@@ -112,7 +113,7 @@ def _wording(run: Run) -> Wording:
     )
 
 
-def _words(run: Run, spec: FeatureSpec) -> dict[str, dict[int, str]]:
+def words_of(run: Run, spec: FeatureSpec) -> dict[str, dict[int, str]]:
     """Names of the codes that scores, or their reasons, may be about."""
     codes = run.store.read(run.pinned("silver.codes", made_by="refine_events"), SilverCodes)
     kinds = {"item": "item", "category": f"category_{spec.category_level}"}
