@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue build_tag_catalogue ask_profiles check_profiles replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -59,6 +59,7 @@ build_report: ## the HTML page
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
+check_profiles: ## what tags and affinities of an earlier date foretold, and what came true
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
 generate_demo_shop: SOURCE = demo_shop
