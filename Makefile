@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue build_tag_catalogue ask_profiles check_profiles replay_quarantine pseudonym generate_demo_shop
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_catalogue build_tag_catalogue ask_profiles check_profiles export_audience replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # Not USER: login shells set it.
@@ -21,6 +21,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
+	$(call one,PURPOSE,purpose) $(call one,FORMAT,format) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
@@ -60,6 +61,7 @@ build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
 check_profiles: ## what tags and affinities of an earlier date foretold, and what came true
+export_audience: ## a saved AUDIENCE as a file of who consented to a PURPOSE, FORMAT=csv or parquet
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
 generate_demo_shop: SOURCE = demo_shop
@@ -141,6 +143,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
+#@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import polars as pl
@@ -113,12 +113,15 @@ def _figures(checks: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _affinities(rows: DataFrame, purchases: DataFrame, users: int) -> Iterable[Told]:
     """That users buy what they lean to most."""
+    said, did = [], []
     for kind in AFFINITIES:
         name = f"{kind}_affinity"
-        top = F.element_at(name, 1)["name"].alias("value")
-        said = rows.where(F.size(name) > 0).select("user_id", F.lit(name).alias("name"), top)
-        for subject, counts in of_values(said, bought(purchases, kind), users).items():
-            yield subject, None, counts
+        # Of two kinds a value may be called the same.
+        top = F.concat(F.lit(f"{kind} "), F.element_at(name, 1)["name"]).alias("value")
+        said.append(rows.where(F.size(name) > 0).select("user_id", F.lit(name).alias("name"), top))
+        did.append(bought(purchases, kind).withColumn("value", F.concat(F.lit(f"{kind} "), "value")))
+    counted = of_values(reduce(DataFrame.union, said), reduce(DataFrame.union, did), users)
+    return [(name, None, counts) for name, counts in sorted(counted.items())]
 
 
 def _rows(run: Run, as_of: AsOf, inputs: Inputs) -> DataFrame:

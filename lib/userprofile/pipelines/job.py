@@ -89,6 +89,8 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
     parser.add_argument("--question", default="", help="of ask_profiles: whom it means, in words")
     parser.add_argument("--audience", default="", help="the name of a saved audience")
+    parser.add_argument("--purpose", default="", help="of export_audience: what users must have consented to")
+    parser.add_argument("--format", default="csv", help="of export_audience: csv or parquet")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -153,6 +155,8 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         board=board,
         question=options.question,
         audience=options.audience,
+        purpose=options.purpose,
+        file_format=options.format,
         force=options.force,
     )
 

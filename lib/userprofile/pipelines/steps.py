@@ -64,6 +64,8 @@ class Run:
     board: Board | None = None  # of a leaderboard: the protocol that is followed
     question: str = ""  # of ask_profiles
     audience: str = ""  # a saved audience's name
+    purpose: str = ""  # of export_audience: what those in it must have consented to
+    file_format: str = "csv"
     force: bool = False
     steps: list[Step] = field(default_factory=list)
 
