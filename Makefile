@@ -8,7 +8,8 @@ TORCH := torch==2.15.0 numpy==2.4.6
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
-	build_report build_card explain_score build_catalogue build_tag_catalogue ask_profiles replay_quarantine pseudonym generate_demo_shop
+	build_report build_card explain_score build_catalogue build_tag_catalogue ask_profiles check_profiles export_audience \
+	replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -23,6 +24,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,RUN,run) $(call one,PSEUDONYM,pseudonym) $(if $(filter command,$(origin USER)),--pseudonym '$(USER)') \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
+	$(call one,PURPOSE,purpose) $(call one,FORMAT,format) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
@@ -65,6 +67,8 @@ explain_score: ## why one SCORE of one user is what it is, PSEUDONYM=...; METHOD
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
+check_profiles: ## what tags and affinities of an earlier date foretold, and what came true
+export_audience: ## a saved AUDIENCE as a file of who consented to a PURPOSE, FORMAT=csv or parquet
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
 generate_demo_shop: SOURCE = demo_shop
@@ -155,6 +159,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PSEUDONYM=215a204a...   of build_card and explain_score: the user; also USER=...
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
 #@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
+#@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

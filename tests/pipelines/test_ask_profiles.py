@@ -12,6 +12,7 @@ from userprofile.errors import UsageError
 from userprofile.pipelines.ask_profiles import answer, ask_profiles, audience_name
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_tag_catalogue import build_tag_catalogue
+from userprofile.pipelines.export_audience import export_audience
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.job import opened
@@ -94,12 +95,41 @@ def test_whom_a_question_finds_is_shown_and_saved_without_those_who_did_not_cons
     assert sorted(row["user_id"] for row in found.users.select("user_id").collect()) == sorted(consented)
     assert found.sql == "array_contains(tags, 'buyer')"
 
+    exported_to_who_consented(job, profiles, tmp_path, set(consented))
+
     page = job("build_tag_catalogue", build_tag_catalogue, *profiles)
     assert page.code == 0, page.errors
     assert page.result["metrics"]["build_tag_catalogue"]["never_fire"] == 1
     html = Path(page.result["metrics"]["build_tag_catalogue"]["page"]).read_text()
     assert html.count("<mark>never fires</mark>") == 1
     assert "75 %" in html
+
+
+def exported_to_who_consented(job, profiles, folder: Path, agreed: set[str]) -> None:
+    """Of the two buyers one has agreed to marketing."""
+    job("ask_profiles", ask_profiles, *profiles, "--question", "buyers", "--audience", "buyers")
+    to = ["--audience", "buyers", "--purpose", "marketing"]
+    frames = {}
+    for form, read in {"csv": pl.read_csv, "parquet": pl.read_parquet}.items():
+        ended = job("export_audience", export_audience, *profiles, *to, "--format", form)
+        assert ended.code == 0, ended.errors
+        figures = ended.result["metrics"]["export_audience"]
+        assert (figures["exported"], figures["withheld"]) == (1, 1)
+        assert figures["withheld_because"] == {"consented to other purposes only": 1}
+        assert "withheld 1 users: consented to other purposes only" in ended.printed
+        frames[form] = read(folder / "report" / "my_shop" / "audiences" / f"buyers_marketing.{form}")
+    assert frames["csv"]["user_id"].to_list() == frames["parquet"]["user_id"].to_list()
+    consent = table(folder, "silver.users").filter(pl.col("consent").list.contains("marketing"))["user_id"]
+    assert set(frames["csv"]["user_id"]) == agreed & set(consent)
+    for wrong, says in (
+        (["--audience", "buyer", "--purpose", "marketing"], "AUDIENCE=buyers"),
+        (["--audience", "buyers", "--purpose", "marketting"], "PURPOSE=marketing"),
+        ([*to, "--format", "xlsx"], "one of csv, parquet"),
+        (["--audience", "buyers"], "no purpose is named"),
+    ):
+        refused = job("export_audience", export_audience, *profiles, *wrong)
+        assert refused.code == 2
+        assert says in refused.errors
 
 
 @pytest.mark.parametrize("name", ["", "a b", "A", "1a", "a'; drop", "x" * 65])

@@ -56,6 +56,13 @@ def within_log(run: Run, log: LogRange, day: date) -> AsOf:
     return as_of
 
 
+def latest_with_outcomes(run: Run, log: LogRange) -> AsOf:
+    """The latest date whose label window the log holds whole."""
+    timezone = run.config.source.timezone
+    end = AsOf.at(_day_after(run, log), timezone).instant
+    return AsOf.last_before(end - label_window(run).length, timezone)
+
+
 def _day_after(run: Run, log: LogRange) -> date:
     return log.last.astimezone(ZoneInfo(run.config.source.timezone)).date() + timedelta(days=1)
 

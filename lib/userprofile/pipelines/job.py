@@ -91,6 +91,8 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument("--audience", default="", help="the name of a saved audience")
     parser.add_argument("--run", default="", help="of a report: the earlier run that it is about")
     parser.add_argument("--pseudonym", default="", help="of a card: the user")
+    parser.add_argument("--purpose", default="", help="of export_audience: what users must have consented to")
+    parser.add_argument("--format", default="csv", help="of export_audience: csv or parquet")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
     parser.add_argument(
@@ -157,6 +159,8 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         audience=options.audience,
         of_run=options.run,
         pseudonym=options.pseudonym,
+        purpose=options.purpose,
+        file_format=options.format,
         force=options.force,
     )
 

@@ -67,6 +67,8 @@ class Run:
     audience: str = ""  # a saved audience's name
     of_run: str = ""  # of a report: the earlier run that it is about
     pseudonym: str = ""  # of a card: the user
+    purpose: str = ""  # of export_audience: what those in it must have consented to
+    file_format: str = "csv"
     force: bool = False
     steps: list[Step] = field(default_factory=list)
 
