@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_card build_catalogue replay_quarantine pseudonym generate_demo_shop
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles build_report build_card compare_runs build_catalogue replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -19,7 +19,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
-	$(call one,RUN,run) $(call one,PSEUDONYM,pseudonym) \
+	$(call one,RUN,run) $(call one,A,a) $(call one,B,b) $(call one,PSEUDONYM,pseudonym) \
 	$(if $(filter command,$(origin USER)),--pseudonym '$(USER)') $(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
@@ -57,6 +57,7 @@ leaderboard: ## our row beside published ones: DATA=online_retail; of any log: P
 infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 build_card: ## the page of one user, PSEUDONYM=...
+compare_runs: ## what differs between two runs, A=<run_id> B=<run_id>
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
@@ -142,6 +143,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
 #@   PSEUDONYM=215a204a...   of build_card: the user; also USER=...
+#@   A= B=                  of compare_runs: two runs
 #@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]

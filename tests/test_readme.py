@@ -54,6 +54,7 @@ SMALL_FORMS = {
     ),
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
+    "make compare_runs A=<run_id> B=<run_id>": f"make compare_runs {SHOP} A={{run}} B={{run}}",
     "make build_card PSEUDONYM=<pseudonym>": f"make build_card {SHOP} USER={{user}}",
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',

@@ -81,6 +81,8 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
         )
     parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
     parser.add_argument("--run", default="", help="of a report: the earlier run that it is about")
+    for name in ("a", "b"):
+        parser.add_argument(f"--{name}", default="", help="of a comparison: a run")
     parser.add_argument("--pseudonym", default="", help="of a card: the user")
     parser.add_argument("--master", default=os.environ.get("MASTER"), help="Spark master, as spark://host:7077")
     parser.add_argument("--warehouse", help="folder or URI of the tables")
@@ -145,6 +147,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         data_folder=Path(folder) if folder else None,
         board=board,
         of_run=options.run,
+        compared=(options.a, options.b),
         pseudonym=options.pseudonym,
         force=options.force,
     )

@@ -64,6 +64,7 @@ class Run:
     data_folder: Path | None = None  # where relative names of known logs are found
     board: Board | None = None  # of a leaderboard: the protocol that is followed
     of_run: str = ""  # of a report: the earlier run that it is about
+    compared: tuple[str, str] = ("", "")  # of a comparison: the two runs
     pseudonym: str = ""  # of a card: the user
     force: bool = False
     steps: list[Step] = field(default_factory=list)
