@@ -8,8 +8,8 @@ TORCH := torch==2.15.0 numpy==2.4.6
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
-	build_report build_card explain_score build_catalogue build_tag_catalogue ask_profiles check_profiles export_audience \
-	replay_quarantine pseudonym generate_demo_shop
+	build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
+	export_audience replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -21,7 +21,8 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(call one,AS_OF,as-of) $(call one,DATE,as-of) $(call one,FROM,from) $(call one,TO,to) $(call one,MASTER,master) \
 	$(call one,DATA,data) $(if $(DATA),,$(call one,PROTOCOL,data)) \
 	$(call one,USERS,users) $(call one,DAYS,days) $(call one,SEED,seed) \
-	$(call one,RUN,run) $(call one,PSEUDONYM,pseudonym) $(if $(filter command,$(origin USER)),--pseudonym '$(USER)') \
+	$(call one,RUN,run) $(call one,A,a) $(call one,B,b) $(call one,PSEUDONYM,pseudonym) \
+	$(if $(filter command,$(origin USER)),--pseudonym '$(USER)') \
 	$(call one,WAREHOUSE,warehouse) $(call each,CONF,conf) $(call each,SET,set) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
 	$(call one,PURPOSE,purpose) $(call one,FORMAT,format) \
@@ -64,6 +65,7 @@ infer_profiles: ## features to profiles, as of a date
 build_report: ## the HTML page
 build_card: ## the page of one user, PSEUDONYM=...
 explain_score: ## why one SCORE of one user is what it is, PSEUDONYM=...; METHOD=shap, METHOD=lime: by other methods
+compare_runs: ## what differs between two runs, A=<run_id> B=<run_id>
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
@@ -158,6 +160,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
 #@   PSEUDONYM=215a204a...   of build_card and explain_score: the user; also USER=...
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
+#@   A= B=                  of compare_runs: two runs
 #@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER

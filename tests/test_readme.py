@@ -58,6 +58,7 @@ SMALL_FORMS = {
     ),
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
+    "make compare_runs A=<run_id> B=<run_id>": f"make compare_runs {SHOP} A={{run}} B={{run}}",
     "make build_card PSEUDONYM=<pseudonym>": f"make build_card {SHOP} USER={{user}}",
     "make explain_score PSEUDONYM=<pseudonym> SCORE=churn": (
         f"make explain_score {SHOP} SCORE=purchase PSEUDONYM={{user}}"

@@ -230,10 +230,12 @@ def with_scores(profiles: DataFrame) -> DataFrame:
 ITEMS = {"i2-1": 0.4, f"{NASTY}4": 0.3}
 
 
-def record(store: Store, step: str, outputs: list[TableVersion], metrics: dict[str, Any]) -> None:
+def record(
+    store: Store, step: str, outputs: list[TableVersion], metrics: dict[str, Any], *, run_id: str = "scored"
+) -> None:
     """A row of ops.runs as of now."""
     row = {
-        "run_id": "scored", "step": step, "started_at": datetime.now(UTC), "seconds": 1.0, "as_of_date": NOW,
+        "run_id": run_id, "step": step, "started_at": datetime.now(UTC), "seconds": 1.0, "as_of_date": NOW,
         "inputs": [], "outputs": [vars(pinned) for pinned in outputs], "fingerprint": "", "config_version": "",
         "code_version": "", "metrics": json.dumps(metrics),
     }  # fmt: skip
@@ -263,3 +265,19 @@ def browser() -> Iterator[Browser]:
         opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def twice(spark: SparkSession, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the warehouse in which another run, "rescored", raised half of the chances to buy by 0.05, and gave
+    everybody a tag."""
+    root = tmp_path_factory.mktemp("twice") / "warehouse"
+    shutil.copytree(shop.folder / "warehouse", root)
+    store = Store(spark, str(root / "my_shop"))
+    rows = store.read(store.pin(PROFILES), UserProfiles).localCheckpoint()
+    raised = F.when(F.pmod(F.xxhash64("user_id"), F.lit(2)) == 0, 0.05).otherwise(0.0)
+    moved = {"purchase_probability": F.least(F.col("purchase_probability") + raised, F.lit(1.0))}
+    moved["tags"] = F.array_append("tags", F.lit("asked | once"))
+    later = store.replace(rows.withColumns(moved), PROFILES, UserProfiles)
+    record(store, "infer_profiles", [later], {"profiles": USERS}, run_id="rescored")
+    return root

@@ -90,6 +90,8 @@ def _parser(job: str, source: str) -> argparse.ArgumentParser:
     parser.add_argument("--question", default="", help="of ask_profiles: whom it means, in words")
     parser.add_argument("--audience", default="", help="the name of a saved audience")
     parser.add_argument("--run", default="", help="of a report: the earlier run that it is about")
+    for name in ("a", "b"):
+        parser.add_argument(f"--{name}", default="", help="of a comparison: a run")
     parser.add_argument("--pseudonym", default="", help="of a card: the user")
     parser.add_argument("--purpose", default="", help="of export_audience: what users must have consented to")
     parser.add_argument("--format", default="csv", help="of export_audience: csv or parquet")
@@ -158,6 +160,7 @@ def _start(job: str, options: argparse.Namespace, config: Config, run_id: str, b
         question=options.question,
         audience=options.audience,
         of_run=options.run,
+        compared=(options.a, options.b),
         pseudonym=options.pseudonym,
         purpose=options.purpose,
         file_format=options.format,

@@ -44,7 +44,7 @@ def profiles_before(run: Run, moment: Moment, as_of: date) -> tuple[str, DataFra
 
 def compared(now: DataFrame, before: DataFrame, *, says: str, told: Callable[[str, float | None], str]) -> Before:
     """One join of both; `told` says a mean of a score's column in words."""
-    both = _side_by_side(now, before).persist()
+    both = side_by_side(now, before).persist()
     try:
         counts = both.agg(
             F.count_if("was_there").alias("users"),
@@ -53,13 +53,13 @@ def compared(now: DataFrame, before: DataFrame, *, says: str, told: Callable[[st
         ).collect()[0]
         kept = both.where("is_there and was_there")
         return Before(
-            says, counts["users"], counts["new"], counts["gone"], _tags(kept), _segments(kept), _scores(kept, told)
+            says, counts["users"], counts["new"], counts["gone"], tags_moved(kept), _segments(kept), _scores(kept, told)
         )
     finally:
         both.unpersist()
 
 
-def _side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
+def side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
     """Columns of now, and those of before as before_<name>."""
     earlier = before.select(*(F.col(name).alias(f"before_{name}") for name in _COMPARED)).withColumn(
         "there", F.lit(True)
@@ -69,7 +69,7 @@ def _side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
     return joined.withColumns({"is_there": F.col("here").isNotNull(), "was_there": F.col("there").isNotNull()})
 
 
-def _tags(kept: DataFrame) -> pl.DataFrame:
+def tags_moved(kept: DataFrame) -> pl.DataFrame:
     """Rows (tag, gained, lost)."""
     sides = {"gained": ("tags", "before_tags"), "lost": ("before_tags", "tags")}
     moved = [

@@ -95,7 +95,7 @@ def _until(frame: pl.DataFrame, run_id: str) -> datetime:
             received=run_id,
             fix=f"RUN={known[-1]}",
         )
-    return began[0]
+    return max(began)
 
 
 def _failure(run: Run, run_id: str) -> dict[str, Any] | None:

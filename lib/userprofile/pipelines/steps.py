@@ -66,6 +66,7 @@ class Run:
     question: str = ""  # of ask_profiles
     audience: str = ""  # a saved audience's name
     of_run: str = ""  # of a report: the earlier run that it is about
+    compared: tuple[str, str] = ("", "")  # of a comparison: the two runs
     pseudonym: str = ""  # of a card: the user
     purpose: str = ""  # of export_audience: what those in it must have consented to
     file_format: str = "csv"
