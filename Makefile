@@ -8,7 +8,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
-	build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
+	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
 	export_audience replay_quarantine pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
@@ -62,6 +62,7 @@ report_scaling: ## a page of throughput and efficiency over numbers of ranks, an
 leaderboard: SOURCE =
 leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...
 infer_profiles: ## features to profiles, as of a date
+segment_users: ## users who behave alike, by their embeddings
 build_report: ## the HTML page
 build_card: ## the page of one user, PSEUDONYM=...
 explain_score: ## why one SCORE of one user is what it is, PSEUDONYM=...; METHOD=shap, METHOD=lime: by other methods

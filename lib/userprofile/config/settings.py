@@ -145,6 +145,16 @@ class AskProfiles(Section):
     sample: Count
 
 
+class SegmentUsers(Section):
+    """Clusters of embeddings."""
+
+    users: Count
+    most: Annotated[int, Field(ge=2)]
+    least_strength: Annotated[float, Field(gt=0, le=1)]
+    least_share: Annotated[float, Field(ge=0, lt=0.5)]
+    seed: int
+
+
 class ExplainScore(Section):
     """One score of one user in full."""
 
@@ -198,6 +208,7 @@ class Config(Section):
     next_items: NextItems
     evaluate_model: EvaluateModel
     infer_profiles: InferProfiles
+    segment_users: SegmentUsers
     explain_score: ExplainScore
     tags: Tags
     ask_profiles: AskProfiles

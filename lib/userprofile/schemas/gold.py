@@ -94,6 +94,40 @@ class ModelJudgements(dy.Schema):
     expected_interval = dy.Float64(nullable=True)
 
 
+class UserSegments(PerUser):
+    """gold.user_segments: the cluster of a user's embedding. Numbers begin at 1, and stay in one embedding space."""
+
+    model_version = dy.String(primary_key=True)
+    embedding_space = dy.String(nullable=False)
+    segment = dy.Int16(nullable=False, min=1)
+    distance = dy.Float64(nullable=False, min=0)  # of the embedding from the cluster's centre
+
+
+class Segments(dy.Schema):
+    """gold.segments: what sets the users of a segment apart, and whether it is the one it was before."""
+
+    as_of_date = dy.Date(primary_key=True)
+    model_version = dy.String(primary_key=True)
+    segment = dy.Int16(primary_key=True, min=1)
+    users = dy.Int64(nullable=False)
+    share = dy.Float64(nullable=False, min=0, max=1)
+    features = dy.List(
+        dy.Struct(
+            {
+                "name": dy.String(nullable=False),
+                "mean": dy.Float64(nullable=False),
+                "mean_of_all": dy.Float64(nullable=False),
+                "difference": dy.Float64(nullable=False),  # in standard deviations of all users
+            }
+        ),
+        nullable=False,
+    )  # those that differ most, greatest first
+    categories = scored()  # those liked most above all users' share, with how many times
+    prediction_strength = dy.Float64(nullable=True)  # of all segments; null where there is but one
+    kept = dy.Float64(nullable=True)  # share of users of the segmentation before who kept their number
+    adjusted_rand = dy.Float64(nullable=True)  # 1: the same partition as before; about 0: by chance
+
+
 class PopulationStatistics(dy.Schema):
     """gold.population_statistics: numbers about all users that a per-user feature needs, as of a date."""
 
