@@ -31,7 +31,7 @@ def month_lines(name: str, title: str, months: Sequence[str], lines: Mapping[str
         for place, (line, counts) in enumerate(lines.items()):
             axes.plot(range(len(months)), counts, color=SERIES[place], marker="o", markersize=3.5, label=line)
         _months(axes, months)
-        axes.set_ylim(0, 1.06 * max(max(counts) for counts in lines.values()))
+        axes.set_ylim(0, 1.06 * max(1, *(max(counts) for counts in lines.values())))
         if len(lines) > 1:
             axes.legend(**LEGEND)
         highest = max(max(counts) for counts in lines.values())
