@@ -219,6 +219,28 @@ def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once,
     assert once(job=evaluate_model)["steps"] == {"evaluate_model": 0.0}
 
 
+def test_every_user_with_an_embedding_is_in_one_segment(first, folder):
+    of_users, segments = table(folder, "gold.user_segments"), table(folder, "gold.segments")
+    profiles = table(folder, "gold.user_profiles").filter(pl.col("embedding").is_not_null())
+    assert sorted(of_users["user_id"]) == sorted(profiles["user_id"])
+    counts = dict(of_users.group_by("segment").len().iter_rows())
+    assert counts == dict(segments.select("segment", "users").iter_rows())
+    assert set(counts) == set(range(1, len(counts) + 1))
+    assert segments["share"].sum() == pytest.approx(1)
+    assert set(of_users["embedding_space"]) == set(profiles["embedding_space"])
+    means = (
+        table(folder, "gold.user_features")
+        .join(of_users, "user_id")
+        .group_by("segment")
+        .agg(pl.col("orders_90d").mean())
+    )
+    for segment in segments.to_dicts():
+        for one in segment["features"]:
+            if one["name"] == "orders_90d":
+                (mean,) = means.filter(pl.col("segment") == segment["segment"])["orders_90d"]
+                assert one["mean"] == pytest.approx(mean)
+
+
 def test_every_score_that_is_known_has_reasons(first, folder):
     profiles = table(folder, "gold.user_profiles")
     reasons = profiles.select("user_id", "reasons").explode("reasons").unnest("reasons")

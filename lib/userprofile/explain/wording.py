@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from userprofile.explain.topics import topic_of, window_days
+
 # Which phrase of a code: value and usual are known, the value alone, or neither.
 FORMS = ("both", "value", "none")
 
@@ -49,6 +51,14 @@ class Wording:
             text = text.str.replace_all(f"{{{name}}}", words.fill_null(""), literal=True)
         joined = formed.join(templates, ["code", "form"], how="left", maintain_order="left")
         return joined.with_columns(text).drop("form")
+
+    def of_number(self, feature: str, value: float) -> str:
+        """A feature's value in the words of its topic, which shows it."""
+        topic = topic_of(feature)
+        row = {"code": topic.code, "unit": topic.unit, "value": value, "usual": float("nan"), "name": feature}
+        days = window_days(feature, topic.value) or 0
+        (text,) = self.with_text(pl.DataFrame([{**row, "window_days": days}]))["text"]
+        return str(text)
 
     def _shown(self, column: str) -> pl.Expr:
         """A number by its unit."""

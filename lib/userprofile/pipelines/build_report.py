@@ -60,6 +60,7 @@ def _sections(
     shown = [
         part.intake_section(run, moment),
         part.people_section(run, moment, profiled),
+        part.behaviour_section(run, moment, profiled),
         part.likes_section(profiled),
         part.tags_section(profiled),
         examples_section(examples),

@@ -19,7 +19,15 @@ from userprofile.report.lineage import Origin, Reached
 from userprofile.tables.commits import commit_of
 from userprofile.tables.store import TableVersion
 
-PATH = ("ingest_events", "refine_events", "build_features", "build_training_set", "train_model", "infer_profiles")
+PATH = (
+    "ingest_events",
+    "refine_events",
+    "build_features",
+    "build_training_set",
+    "train_model",
+    "infer_profiles",
+    "segment_users",
+)
 _SHOWN_RUNS = 5
 
 

@@ -9,16 +9,19 @@ from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from userprofile.pipelines import report_events, report_profiles
-from userprofile.pipelines.infer_profiles import PROFILES
+from userprofile.pipelines.infer_profiles import PROFILES, wording_of
 from userprofile.pipelines.report_changes import compared, profiles_before
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.report_quality import in_units, judged_scores, model_of
+from userprofile.pipelines.segment_users import SEGMENTS
 from userprofile.pipelines.steps import Run
-from userprofile.report import changes, intake, people, quality, tastes
+from userprofile.report import behaviour, changes, intake, people, quality, tastes
 from userprofile.report.section import Section
 from userprofile.report.words import figure, money
+from userprofile.schemas.gold import Segments
 from userprofile.windows import AsOf
 
 _NO_PROFILES = "infer_profiles has not been reached"
@@ -61,6 +64,18 @@ def people_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     segments = report_profiles.segments(profiled.rows) if profiled else {}
     seen = report_profiles.spreads(profiled.rows, report_profiles.SEEN, minor_units=0) if profiled else []
     return people.people_section(segments, months, retention, seen)
+
+
+def behaviour_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section:
+    """Who behaves alike."""
+    if profiled is None or SEGMENTS not in moment.tables:
+        return Section.without(behaviour.NAME, behaviour.TITLE, "segment_users has found no segments")
+    of_model = (F.col("as_of_date") == F.lit(moment.as_of)) & (F.col("model_version") == profiled.head["model_version"])
+    segments = run.store.read(moment.tables[SEGMENTS], Segments).where(of_model).orderBy("segment").collect()
+    if not segments:
+        return Section.without(behaviour.NAME, behaviour.TITLE, "segment_users has found no segments of these profiles")
+    rows = [row.asDict(recursive=True) for row in segments]
+    return behaviour.behaviour_section(rows, wording_of(run).of_number)
 
 
 def likes_section(profiled: Profiled | None) -> Section:

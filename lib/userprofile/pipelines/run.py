@@ -11,11 +11,12 @@ from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_sh
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
+from userprofile.pipelines.segment_users import segment_users
 from userprofile.pipelines.steps import Run
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.train_model import train_model
 
-JOBS = (ingest_events, refine_events, build_features, build_training_set, train_model, infer_profiles)
+JOBS = (ingest_events, refine_events, build_features, build_training_set, train_model, infer_profiles, segment_users)
 
 
 def run_path(run: Run) -> None:
