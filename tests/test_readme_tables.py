@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
@@ -21,6 +22,7 @@ from userprofile.config.mapping import (
     UserFiles,
 )
 from userprofile.errors import ExitCode
+from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.tags.definition import Tag
 
@@ -39,6 +41,22 @@ def table_below(heading: str, *, after: str = "") -> dict[str, list[str]]:
         first, *others = (cell.strip() for cell in line.strip("|").split("|"))
         rows[first.strip("`")] = others
     return rows
+
+
+def test_the_profile_row_is_documented_column_by_column() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs/profiles.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    documented = {name.strip("|` "): (kind, null.strip("| ")) for name, kind, _, null in rows}
+    assert list(documented) == UserProfiles.column_names()
+    for field in arrow_schema(UserProfiles):
+        kind, null = documented[field.name]
+        assert kind.startswith("list of") == pa.types.is_list(field.type), field.name
+        never_null = re.match(r"never($|[:;])", null) is not None
+        assert never_null == (not field.nullable or field.name in NEVER_NULL), field.name
+
+
+# Declared as if they could be null, for other tables' sake.
+NEVER_NULL = ("days_since_any", "tenure_days")
 
 
 def keys_of(*models: type[BaseModel]) -> dict[str, bool]:
