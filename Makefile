@@ -30,7 +30,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots cluster-up cluster-down bench-path bench-features bench-training bench-model \
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model \
 	bench-pretraining bench-reasons chaos-training clean $(JOBS)
 
 help: ## list targets and variables
@@ -102,6 +102,9 @@ lint: install ## style, format, types, layers
 screenshots: install ## pictures of a SOURCE's pages, made by Chromium, to be looked at
 	@$(PYTHON) tests/report/screenshots.py --source $(SOURCE)
 
+tensorboard: install .venv/.tensorboard ## learning curves, weights and users in space, of every model that evaluate_model saw
+	@.venv/bin/tensorboard --logdir report
+
 cluster-up: install ## start a standalone Spark cluster here; then make run MASTER=spark://127.0.0.1:7077
 	@bash jobs/launchers/cluster.sh up
 
@@ -137,6 +140,11 @@ build/bench-venv/.installed: .venv/.installed
 
 chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
 	@RUNS=$(or $(RUNS),30) $(PYTHON) -m pytest -q tests/training/test_chaos.py
+
+# No job needs it.
+.venv/.tensorboard: .venv/.installed
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[tensorboard]"
+	@touch $@
 
 # What benchmarks compare with is no part of an installation.
 .venv/.bench: .venv/.installed

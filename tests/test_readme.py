@@ -97,6 +97,7 @@ SMALL_FORMS = {
     "make bench-training": "make --dry-run bench-training",
     "make bench-model": "make --dry-run bench-model",
     "make bench-pretraining": "make --dry-run bench-pretraining",
+    "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped
     "make bench-reasons": "make --dry-run bench-reasons",
 }
 WORD_FOR_WORD = (

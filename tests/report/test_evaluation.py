@@ -3,10 +3,12 @@ from __future__ import annotations
 import sqlite3
 from datetime import date
 
+import keras
+import polars as pl
 from tensorboardX.proto.event_pb2 import Event
 
 from userprofile.report.evaluation import evaluation_page, figures, measured
-from userprofile.report.tracking import write_mlflow, write_tensorboard
+from userprofile.report.tracking import weights_of, write_mlflow, write_tensorboard
 
 EVALUATION = {
     "head": "purchase",
@@ -53,7 +55,7 @@ def test_other_tools_hold_the_same_numbers(tmp_path) -> None:
     assert told["test/purchase/network/auc"] == 0.71234
     assert "test/purchase/network/f1" not in told
     history = [{"epoch": 1, "train": {"purchase": 0.6}, "validation": None}]
-    write_tensorboard(tmp_path / "tensorboard", history, told)
+    write_tensorboard(tmp_path / "tensorboard", history, told, weights={}, users=None)
     scalars = {value.tag: round(value.simple_value, 5) for event in events(tmp_path / "tensorboard") for value in event}
     assert scalars == {"train/purchase": 0.6, **told}
 
@@ -67,6 +69,26 @@ def test_other_tools_hold_the_same_numbers(tmp_path) -> None:
             ("ndcg_at_10", 0.5)
         ]
         assert database.execute(f"select count(*) from ({live})").fetchone() == (1,)
+
+
+def test_tensorboard_has_histograms_of_weights_and_users_in_the_projector(tmp_path) -> None:
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="dense")])
+    network.save(tmp_path / "network.keras")
+    weights = weights_of((tmp_path / "network.keras").read_bytes())
+    assert {name: values.shape for name, values in weights.items()} == {
+        "weights/dense/0": (2, 3),
+        "weights/dense/1": (3,),
+    }
+    users = pl.DataFrame({"user_id": ["a", "b"], "embedding": [[0.5, 1.0], [0.0, 2.0]], "rfm_segment": ["lost", None]})
+    folder = tmp_path / "tensorboard"
+    write_tensorboard(folder, [], {}, weights=weights, users=users)
+    histograms = {value.tag: value.histo.num for event in events(folder) for value in event}
+    assert histograms == {"weights/dense/0": 6, "weights/dense/1": 3}
+    assert 'tensor_name: "users' in (folder / "projector_config.pbtxt").read_text()
+    (metadata,) = folder.rglob("metadata.tsv")
+    assert metadata.read_text().splitlines() == ["user_id\trfm_segment", "a\tlost", "b\t"]
+    (vectors,) = folder.rglob("tensors.tsv")
+    assert [line.split("\t") for line in vectors.read_text().splitlines()] == [["0.5", "1.0"], ["0.0", "2.0"]]
 
 
 def events(folder):

@@ -114,6 +114,7 @@ class EvaluateModel(Section):
     examples_per_partition: Count
     draws: Count
     largest_gap: Positive
+    projected_users: Count
     seed: int
 
 

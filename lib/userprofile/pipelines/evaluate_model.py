@@ -19,13 +19,15 @@ from userprofile.heads.serving import NETWORK, HeadServing, Serving
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.examples import EXAMPLES, examples_schema, sampled
+from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.models import latest_model, model_files
 from userprofile.pipelines.scoring import judged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.evaluation import evaluation_page, figures
-from userprofile.report.tracking import write_mlflow, write_tensorboard
+from userprofile.report.tracking import weights_of, write_mlflow, write_tensorboard
 from userprofile.schemas.gold import ModelJudgements
-from userprofile.spec import SERVING_FILE
+from userprofile.schemas.profiles import UserProfiles
+from userprofile.spec import NETWORK_FILE, SERVING_FILE
 from userprofile.tables.store import TableVersion
 
 JUDGEMENTS = "gold.model_judgements"
@@ -94,6 +96,26 @@ def _sample(run: Run, examples: TableVersion) -> DataFrame:
     return some.repartition(max(1, wanted // settings.examples_per_partition), "user_id")
 
 
+def _projected(run: Run, model: dict[str, Any]) -> pl.DataFrame | None:
+    """Some of the users that the model has scored, with what a reader may colour them by; none before it has."""
+    if not run.store.exists(PROFILES):
+        return None
+    settings = run.config.evaluate_model
+    scored = run.store.read(run.store.pin(PROFILES), UserProfiles).where(
+        (F.col("model_version") == model["model_version"]) & F.col("embedding").isNotNull()
+    )
+    latest = scored.where(F.col("as_of_date") == scored.agg(F.max("as_of_date")).collect()[0][0])
+    told = latest.select(
+        "user_id",
+        "embedding",
+        "rfm_segment",
+        F.get("category_1_affinity", F.lit(0)).getField("name").alias("first_category"),
+        F.array_join("tags", ", ").alias("tags"),
+    )
+    by_hash = F.xxhash64(F.lit(settings.seed), "user_id")
+    return pl.DataFrame(told.orderBy(by_hash, "user_id").limit(settings.projected_users).toArrow())
+
+
 def _of_head(name: str, serving: HeadServing, told: pl.DataFrame, how: Asking) -> dict[str, Any]:
     of_head = told.filter(pl.col("score") == name).sort("split", "model", "user_id", "as_of_date")
     parts = of_head.partition_by("split", "model", as_dict=True, maintain_order=True)
@@ -117,7 +139,8 @@ def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dic
     (folder / FIGURES).write_text(json.dumps(evaluations, indent=1, allow_nan=False), encoding="utf-8")
     told = figures(evaluations)
     history = json.loads(Path(run.config.models, version, "history.json").read_text())
-    write_tensorboard(folder / EVENTS / version, history, told)
+    weights = weights_of(model_files(run, model)[NETWORK_FILE])
+    write_tensorboard(folder / EVENTS / version, history, told, weights=weights, users=_projected(run, model))
     network = run.config.train_model.network.model_dump(exclude={"task_weight"})
     settings = {"as_of_date": str(model["as_of_date"]), **{name: str(value) for name, value in network.items()}}
     write_mlflow(folder.resolve() / DATABASE, experiment=source, model_version=version, figures=told, settings=settings)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 
-def write_tensorboard(folder: Path, history: Sequence[Mapping[str, Any]], figures: Mapping[str, float]) -> None:
-    """Losses by epoch as <split>/<head>, and the evaluation's figures at the last one."""
+_WEIGHTS = "model.weights.h5"
+
+
+def write_tensorboard(
+    folder: Path,
+    history: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, float],
+    *,
+    weights: Mapping[str, np.ndarray],
+    users: pl.DataFrame | None,
+) -> None:
+    """Losses by epoch as <split>/<head>; at the last epoch the evaluation's figures and histograms of weights.
+
+    Users, of columns `embedding` and what is to be told of them, are in the projector; of nobody there is none.
+    """
     from tensorboardX import SummaryWriter
 
     with SummaryWriter(str(folder)) as writer:
@@ -19,6 +36,28 @@ def write_tensorboard(folder: Path, history: Sequence[Mapping[str, Any]], figure
                     writer.add_scalar(f"{split}/{name}", value, entry["epoch"])
         for name, value in figures.items():
             writer.add_scalar(name, value, len(history))
+        for name, values in weights.items():
+            writer.add_histogram(name, values, len(history))
+        if users is not None and users.height:
+            told = users.drop("embedding")
+            rows = told.with_columns(pl.all().cast(pl.String).fill_null("")).rows()
+            matrix = np.stack(users["embedding"].to_list()).astype(np.float32)
+            writer.add_embedding(matrix, metadata=rows, metadata_header=told.columns, tag="users")
+
+
+def weights_of(network: bytes) -> dict[str, np.ndarray]:
+    """Of a `.keras` file, by their layers' names; single numbers are left out."""
+    import h5py
+
+    found: dict[str, np.ndarray] = {}
+
+    def keep(name: str, value: Any) -> None:
+        if isinstance(value, h5py.Dataset) and value.size > 1:
+            found[f"weights/{name.removeprefix('layers/').replace('/vars', '')}"] = value[()]
+
+    with zipfile.ZipFile(io.BytesIO(network)) as archive, h5py.File(io.BytesIO(archive.read(_WEIGHTS))) as weights:
+        weights.visititems(keep)
+    return found
 
 
 def write_mlflow(
