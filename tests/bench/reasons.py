@@ -24,7 +24,7 @@ from deltalake import DeltaTable
 from measure import CHECKOUT, Measure, is_small, publish
 
 from userprofile.explain.evidence import Evidence
-from userprofile.explain.network import MANY
+from userprofile.explain.network import FEW, MANY
 from userprofile.explain.reasons import KEPT, Reasoner
 from userprofile.explain.wording import Wording
 from userprofile.feed.examples import to_batch
@@ -64,7 +64,7 @@ def measures_of(scorer: Scorer, users: pa.Table) -> Iterator[Measure]:
     for name, attribution in parts.items():
         agreement = 100 * agreement_of(fast[name], slow[name])
         gap = 100 * float(attribution.gap(differences[name]).mean())
-        yield Measure(f"{name}: strongest three of one step and of {MANY}", agreement, "%", ">= 80", "", COMMAND)
+        yield Measure(f"{name}: strongest three of {FEW} steps and of {MANY}", agreement, "%", ">= 80", "", COMMAND)
         yield Measure(f"{name}: what the parts miss, mean over users", gap, "%", "<= 1", "", COMMAND)
 
 

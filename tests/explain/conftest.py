@@ -67,6 +67,11 @@ def spec() -> FeatureSpec:
 
 
 @pytest.fixture
+def encoder() -> dict[str, Any]:
+    return dict(ENCODER)
+
+
+@pytest.fixture
 def make_network(spec: FeatureSpec) -> Callable[[int], keras.Model]:
     def made(seed: int) -> keras.Model:
         keras.utils.set_random_seed(seed)

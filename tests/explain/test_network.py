@@ -52,7 +52,7 @@ def test_the_difference_is_that_of_a_user_without_events_and_with_average_number
     assert attribution.differences(batch)["purchase"][without] == pytest.approx(here - there, abs=1e-5)
 
 
-def test_one_step_orders_parts_as_many_do(attribution, batch) -> None:
+def test_few_steps_order_parts_as_many_do(attribution, batch) -> None:
     few, many = (attribution.attributions(batch, steps=steps) for steps in (FEW, MANY))
     for score in SCORES:
         assert np.corrcoef(parts(few[score]).ravel(), parts(many[score]).ravel())[0, 1] > 0.9, score

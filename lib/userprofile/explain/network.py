@@ -17,8 +17,9 @@ import tensorflow as tf
 from userprofile.heads.every import HEADS
 from userprofile.model.heads import HabitHead
 
-# Of the path from the baseline to the user: one is enough to order a score's parts, many make them add up.
-FEW, MANY = 1, 64
+# Of the path from the baseline to the user: few are enough to order a score's parts, many make them add up. One would
+# not do: where a single category decides, a trained network's gradient halfway names it for two users in three.
+FEW, MANY = 2, 64
 
 Tensors = dict[str, Any]
 
@@ -63,7 +64,7 @@ class NetworkAttribution:
 
     def attributions(self, batch: Mapping[str, np.ndarray], *, steps: int) -> dict[str, Attribution]:
         """By score: Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks" (arXiv:1703.01365), by the
-        midpoint rule. In one step this is the gradient halfway x input.
+        midpoint rule.
         """
         cut = self._cut(batch)
         places = self.places(cut)
