@@ -81,12 +81,13 @@ def test_a_number_that_the_network_does_not_read_has_no_part(make_network, batch
 
 
 def test_other_weights_are_attributed_otherwise(make_network, attribution, batch) -> None:
-    """Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292."""
-    other = NetworkAttribution(make_network(15), SCORES).attributions(batch, steps=FEW)
+    """Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292: no likeness, on average over weights."""
+    others = [NetworkAttribution(make_network(seed), SCORES).attributions(batch, steps=FEW) for seed in range(20, 25)]
     for score, found in attribution.attributions(batch, steps=FEW).items():
         for part in ("dense", "events"):
-            here, there = getattr(found, part).ravel(), getattr(other[score], part).ravel()
-            assert abs(np.corrcoef(here, there)[0, 1]) < 0.6, (score, part)
+            here = getattr(found, part).ravel()
+            alike = [np.corrcoef(here, getattr(other[score], part).ravel())[0, 1] for other in others]
+            assert abs(np.mean(alike)) < 0.4, (score, part)
 
 
 def test_what_has_the_greatest_parts_is_what_the_score_misses_most(attribution, batch, spec) -> None:
