@@ -78,14 +78,14 @@ SMALL_FORMS = {
     "make leaderboard PROTOCOL=temporal SOURCE=my_log.yaml INPUT=my_log.csv": (
         f"make leaderboard DATA=conf/leaderboard/temporal.yaml {SHOP}"
     ),
-    'make infer_profiles SET="tags.file=my_tags.yaml"': (
-        f'make infer_profiles {SHOP} SET="{SMALL_SETTINGS} tags.file=my_tags.yaml"'
+    'make infer_profiles build_tag_catalogue SET="tags.file=my_tags.yaml"': (
+        f'make infer_profiles build_tag_catalogue {SHOP} SET="{SMALL_SETTINGS} tags.file=my_tags.yaml"'
     ),
+    "make infer_profiles build_tag_catalogue": f"make infer_profiles build_tag_catalogue {SHOP}",
     "make export_audience AUDIENCE=cats PURPOSE=personalisation FORMAT=parquet": (
         f"make export_audience {SHOP} AUDIENCE=cats PURPOSE=personalisation FORMAT=parquet"
     ),
     "make check_profiles build_tag_catalogue": f"make check_profiles build_tag_catalogue {SHOP}",
-    "make build_tag_catalogue": f"make build_tag_catalogue {SHOP}",
     'make ask_profiles Q="cat food enthusiasts who have not bought for 14 days and use coupons" AUDIENCE=cats': (
         f'make ask_profiles {SHOP} Q="phone enthusiasts who have not bought for 14 days and use coupons" AUDIENCE=cats'
     ),

@@ -81,7 +81,7 @@ def test_a_number_that_the_network_does_not_read_has_no_part(make_network, batch
 
 
 def test_other_weights_are_attributed_otherwise(make_network, attribution, batch) -> None:
-    """Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292: no likeness, on average over weights."""
+    """Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292: on average they are not alike."""
     others = [NetworkAttribution(make_network(seed), SCORES).attributions(batch, steps=FEW) for seed in range(20, 25)]
     for score, found in attribution.attributions(batch, steps=FEW).items():
         for part in ("dense", "events"):

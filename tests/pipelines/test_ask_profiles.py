@@ -90,6 +90,12 @@ def test_whom_a_question_finds_is_shown_and_saved_without_those_who_did_not_cons
     assert "Tea, " in unknown.errors
     assert job("ask_profiles", ask_profiles, *profiles).code == 2
 
+    (tmp_path / "tags.yaml").write_text(TAGS.replace("buyer", "purchaser"))
+    other = job("ask_profiles", ask_profiles, *profiles, "--question", "purchasers")
+    assert other.code == 3
+    assert "were made with other tags" in other.errors
+    (tmp_path / "tags.yaml").write_text(TAGS)
+
     settings = [profiles[-1], f"warehouse={tmp_path / 'warehouse'}"]
     found = answer(opened(profiles[1], conf_folder=CONF, settings=settings), "buyers")
     assert sorted(row["user_id"] for row in found.users.select("user_id").collect()) == sorted(consented)

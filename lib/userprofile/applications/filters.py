@@ -20,10 +20,10 @@ EVERYBODY = Filter("true", "any user")
 
 
 def quoted(text: str) -> str:
-    """A literal of Spark SQL, whatever the text.
+    r"""A literal of Spark SQL, whatever the text.
 
-    >>> quoted("it's \\\\ mine")
-    "'it\\\\\\\\'s \\\\\\\\\\\\\\\\ mine'"
+    >>> print(quoted("it's mine"))
+    'it\'s mine'
     """
     # Spark puts its settings in the place of ${name}, in literals too.
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")

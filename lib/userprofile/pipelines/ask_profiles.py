@@ -15,10 +15,11 @@ from pyspark.sql import functions as F
 from userprofile.applications.filters import Filter
 from userprofile.applications.meanings import Numbers, vocabulary
 from userprofile.applications.questions import Reader
-from userprofile.errors import UsageError
+from userprofile.config.load import config_version
+from userprofile.errors import DataGateError, UsageError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import category_level, feature_catalogue, names_of_codes
-from userprofile.pipelines.infer_profiles import PROFILES
+from userprofile.pipelines.infer_profiles import PROFILES, SECTIONS
 from userprofile.pipelines.scorings import Scored, scorings
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.schemas.apps import AppsAudiences
@@ -93,6 +94,8 @@ def _answered(run: Run, profiles: TableVersion, question: str) -> Answer:
     asked = _reader(run).read(question)
     rows = run.store.read(profiles, UserProfiles)
     scored = scorings(run, rows)[0]
+    if "tags" in asked.columns:
+        _require_these_tags(run, scored)
     catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
     schema = user_features_schema(catalogue)
     features = run.store.read(TableVersion(FEATURES, scored.features_version, 0), schema)
@@ -100,6 +103,18 @@ def _answered(run: Run, profiles: TableVersion, question: str) -> Answer:
     beside = of_date.drop(*(name for name in UserProfiles.column_names() if name != "user_id"))
     users = scored.rows(rows).where(F.array_contains("consent", PROFILING)).join(beside, "user_id")
     return Answer(question, asked, scored, users.where(F.expr(asked.sql)))
+
+
+def _require_these_tags(run: Run, scored: Scored) -> None:
+    """Raise DataGateError where the profiles got their tags from another file: then nobody has those asked for."""
+    made = run.last("infer_profiles", as_of=scored.as_of)
+    if made is not None and made["config_version"] != config_version(run.config, *SECTIONS):
+        raise DataGateError(
+            f"the profiles of {scored.as_of} were made with other tags",
+            expected=f"those of {run.config.tags.file.path}, as it is, and of the mapping, as it is",
+            received=f"configuration {made['config_version']}",
+            fix=f"make infer_profiles SOURCE={run.source}, or the tags.file that they were made with",
+        )
 
 
 def _reader(run: Run) -> Reader:

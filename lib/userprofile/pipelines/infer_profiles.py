@@ -35,6 +35,7 @@ from userprofile.versions import code_version
 
 PROFILES = "gold.user_profiles"
 NO_MODEL = "none"
+SECTIONS = ("source", "language", "tags")
 
 
 def infer_profiles(run: Run) -> Step:
@@ -50,8 +51,7 @@ def infer_profiles(run: Run) -> Step:
     work = partial(_infer, run, inputs, as_of, model, reason)
     inputs = [*inputs, run.pinned("silver.codes", made_by="refine_events")]
     parameters = {"model": model and model["model_version"]}
-    sections = ["source", "language", "tags"]
-    return run.step("infer_profiles", work, inputs=inputs, sections=sections, parameters=parameters, as_of=as_of)
+    return run.step("infer_profiles", work, inputs=inputs, sections=SECTIONS, parameters=parameters, as_of=as_of)
 
 
 def _infer(
