@@ -12,6 +12,7 @@ import pytest
 from userprofile.errors import DataGateError
 from userprofile.pipelines.build_report import build_report
 from userprofile.pipelines.run import run_path
+from userprofile.pipelines.steps import Outcome
 
 pytestmark = pytest.mark.slow
 
@@ -153,20 +154,22 @@ def test_an_earlier_runs_page_is_of_its_own_tables(shop, report, page):
 def test_a_run_that_fails_half_way_leaves_a_page_of_how_far_it_came(shop, tmp_path, monkeypatch):
     """A shop of its own, with the first steps of it done."""
 
-    def fail(run):
-        def work():
-            raise DataGateError("the disk is <full>", fix="make room")
+    def fails():
+        raise DataGateError("the disk is <full>", fix="make room")
 
-        run.step("build_training_set", work, inputs=[], sections=[], as_of=run.as_of)
+    def one_step(work):
+        jobs = (lambda run: run.step("build_training_set", work, inputs=[], sections=[], as_of=run.as_of),)
+        monkeypatch.setattr("userprofile.pipelines.run.JOBS", jobs)
+
+    def page_after(pipeline, code=0):
+        ended = shop.run(pipeline, "--as-of", "2024-05-31", *settings, code=code)
+        return ended["said"], (tmp_path / "report" / "my_shop" / "index.html").read_text()
 
     shutil.copytree(shop.folder / "warehouse", tmp_path / "warehouse")
-    from userprofile.pipelines import run as path
-
-    monkeypatch.setattr(path, "JOBS", (fail,))
     settings = ["--set", f"report={tmp_path / 'report'}", f"warehouse={tmp_path / 'warehouse'}"]
-    ended = shop.run(run_path, "--as-of", "2024-05-31", *settings, code=3)
-    assert "make room" in ended["said"]
-    page = (tmp_path / "report" / "my_shop" / "index.html").read_text()
+    one_step(fails)
+    said, page = page_after(run_path, code=3)
+    assert "make room" in said
     part = section(page, "steps")
     assert "build_training_set ended the run" in part
     assert "exit code 3: the disk is &lt;full&gt;" in part
@@ -174,6 +177,9 @@ def test_a_run_that_fails_half_way_leaves_a_page_of_how_far_it_came(shop, tmp_pa
     states = dict(re.findall(r'<th scope="row">(\w+)</th><td class="state (?:[\w ]+)">([\w ]+)<', part))
     assert states["refine_events"] == "done"
     assert states["build_training_set"] == "failed"
+    assert "build_training_set ended the run" in page_after(build_report)[1]
+    one_step(lambda: Outcome([], {"examples": 1}))
+    assert "ended the run" not in page_after(run_path)[1]
 
 
 def test_without_any_table_the_job_that_makes_them_is_named(shop, tmp_path):

@@ -8,20 +8,19 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.columns import ACTIONS
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import feature_catalogue
-from userprofile.pipelines.report_events import user_months
+from userprofile.pipelines.report_events import events_before, month_name
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.steps import Run
 from userprofile.report.card_scores import COLUMNS
 from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
-from userprofile.schemas.events import SilverEvents
 from userprofile.schemas.gold import UserSequences
 from userprofile.windows import AsOf
 
@@ -61,15 +60,17 @@ def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[
     catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
     features = run.store.read(moment.tables[FEATURES], user_features_schema(catalogue)).where(of_date)
     sequences = run.store.read(moment.tables[SEQUENCES], UserSequences).where(of_date)
-    events = _last_events(run, moment, wanted)
-    named = _item_ids(rows, events)
+    events = events_before(run, moment, _as_of(run, moment)).where(wanted).persist()
+    last, months = _last(run, events), _months(events)
+    events.unpersist()
+    named = _item_ids(rows, last)
     quantiles = profiles.agg(*(F.percentile_approx(column, _QUANTILES).alias(column) for column in COLUMNS.values()))
     return Gathered(
         rows,
         _frame(features.select("user_id", *_NEEDS)),
         _with_words(run, moment, _frame(sequences)),
-        _frame(user_months(run, moment, _as_of(run, moment)).where(wanted)),
-        events,
+        months,
+        last,
         _items(run, moment, named),
         quantiles.collect()[0].asDict(),
     )
@@ -107,10 +108,14 @@ def _as_of(run: Run, moment: Moment) -> AsOf:
     return AsOf.at(moment.as_of, run.config.source.timezone)
 
 
-def _last_events(run: Run, moment: Moment, wanted: Column) -> pl.DataFrame:
+def _months(events: DataFrame) -> pl.DataFrame:
+    """Rows (user_id, month, and a count of each action)."""
+    counts = [F.count_if(F.col("action") == action).alias(action) for action in ACTIONS]
+    return _frame(events.groupBy("user_id", "month").agg(*counts)).with_columns(month_name("month"))
+
+
+def _last(run: Run, events: DataFrame) -> pl.DataFrame:
     """Rows (user_id, at, action, item_id, amount, query), latest first; `at` is text in the source's time zone."""
-    before = F.col("event_time") < _as_of(run, moment).instant
-    events = run.store.read(moment.tables["silver.events"], SilverEvents).where(wanted & before)
     latest = F.array_agg(F.struct("event_time", "event_order", "action", "item_id", "amount", "query"))
     last = events.groupBy("user_id").agg(F.slice(F.reverse(F.array_sort(latest)), 1, EVENTS_SHOWN).alias("last"))
     rows = last.select("user_id", F.posexplode("last").alias("place", "one")).select("user_id", "place", "one.*")

@@ -49,27 +49,45 @@ def files(run: Run, moment: Moment) -> list[dict[str, Any]]:
     return [{"name": row["source_file"].rsplit("/", 1)[-1], "rows": row["count"]} for row in counted]
 
 
-def user_months(run: Run, moment: Moment, as_of: AsOf) -> DataFrame:
-    """Rows (user_id, month, and a count of each action) of events before the date; months of the source's time zone.
+def events_before(run: Run, moment: Moment, as_of: AsOf) -> DataFrame:
+    """Accepted events before the date, each with the `month` that it lies in, in the source's time zone.
 
-    The one shuffle of all events; what is asked of months comes from these few rows.
+    Months are numbers, 12 * year + month - 1, which are grouped faster than texts.
     """
     events = run.store.read(moment.tables["silver.events"], SilverEvents).where(F.col("event_time") < as_of.instant)
-    month = F.date_format(F.from_utc_timestamp("event_time", run.config.source.timezone), "yyyy-MM")
+    local = F.from_utc_timestamp("event_time", run.config.source.timezone)
+    return events.withColumn("month", (12 * F.year(local) + F.month(local) - 1).cast("int"))
+
+
+def months_of(events: DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Rows (month, users, buyers, and a count of each action) of events_before; `users` are users_of."""
     counts = [F.count_if(F.col("action") == action).alias(action) for action in ACTIONS]
-    return events.groupBy("user_id", month.alias("month")).agg(*counts)
+    acts = pl.DataFrame(events.groupBy("month").agg(*counts).toArrow())
+    return acts.join(users, "month").with_columns(month_name("month")).sort("month")
 
 
-def months_of(user_month: DataFrame) -> pl.DataFrame:
-    """Rows (month, users, buyers, and a count of each action)."""
-    sums = [F.sum(action).alias(action) for action in ACTIONS]
-    buyers = F.count_if(F.col(Action.PURCHASE) > 0).alias("buyers")
-    return pl.DataFrame(user_month.groupBy("month").agg(F.count("*").alias("users"), buyers, *sums).toArrow())
+def users_by_month(events: DataFrame) -> DataFrame:
+    """Rows (user, month, bought), a user known by a hash: the one shuffle of all events, of few bytes each."""
+    user, bought = F.xxhash64("user_id").alias("user"), F.max(F.col("action") == Action.PURCHASE).alias("bought")
+    return events.groupBy(user, "month").agg(bought)
+
+
+def users_of(user_month: DataFrame) -> pl.DataFrame:
+    """Rows (month, users, buyers) of users_by_month."""
+    counted = user_month.groupBy("month").agg(F.count("*").alias("users"), F.count_if("bought").alias("buyers"))
+    return pl.DataFrame(counted.toArrow())
 
 
 def retention_of(user_month: DataFrame) -> pl.DataFrame:
     """Rows (cohort, month, users): of those who first bought in the one month, who bought in the other."""
-    bought = user_month.where(F.col(Action.PURCHASE) > 0).select("user_id", "month")
-    first = bought.groupBy("user_id").agg(F.min("month").alias("cohort"))
-    counted = bought.join(first, "user_id").groupBy("cohort", "month").agg(F.count("*").alias("users"))
-    return pl.DataFrame(counted.toArrow())
+    bought = user_month.where("bought").select("user", "month")
+    months = bought.groupBy("user").agg(F.min("month").alias("cohort"), F.collect_list("month").alias("months"))
+    counted = months.select("cohort", F.explode("months").alias("month")).groupBy("cohort", "month").count()
+    rows = pl.DataFrame(counted.toArrow()).rename({"count": "users"})
+    return rows.with_columns(month_name("cohort"), month_name("month"))
+
+
+def month_name(column: str) -> pl.Expr:
+    """Its months as text that sorts, as 2017-11."""
+    year, month = pl.col(column) // 12, pl.col(column) % 12 + 1
+    return pl.format("{}-{}", year, month.cast(pl.String).str.zfill(2)).alias(column)

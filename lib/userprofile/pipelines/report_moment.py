@@ -67,7 +67,7 @@ def moment_of(run: Run, run_id: str = "") -> Moment:
     outputs = {one["table"]: TableVersion(**one) for row in rows for one in row["outputs"]}
     tables = {table: pinned for table, pinned in outputs.items() if run.store.exists(table)}
     as_of = _as_of_run(rows, run_id) if run_id else _as_of_now(run, tables)
-    return Moment(run_id, as_of, tables, rows, _failure(run, run_id or run.run_id))
+    return Moment(run_id, as_of, tables, rows, _failure(run, rows, run_id))
 
 
 def report_folder(run: Run, of_run: str = "") -> Path:
@@ -106,10 +106,16 @@ def _until(frame: pl.DataFrame, run_id: str) -> datetime:
     return max(began)
 
 
-def _failure(run: Run, run_id: str) -> dict[str, Any] | None:
-    """What ended the run, if anything did."""
-    of_run = failures(run.store).filter(pl.col("run_id") == run_id)
-    return of_run.to_dicts()[-1] if of_run.height else None
+def _failure(run: Run, rows: Sequence[Mapping[str, Any]], run_id: str) -> dict[str, Any] | None:
+    """What ended the run; or now, what ended the last one that did not come through, until a step is done again."""
+    known = failures(run.store)
+    if run_id:
+        known = known.filter(pl.col("run_id") == run_id)
+    last: dict[str, Any] | None = next(iter(known.tail(1).to_dicts()), None)
+    if last is None or run_id:
+        return last
+    mended = any(row["step"] in PATH and row["started_at"] > last["failed_at"] for row in rows)
+    return None if mended or run.done(last["step"]) else last
 
 
 def _as_of_run(rows: Sequence[Mapping[str, Any]], run_id: str) -> date | None:

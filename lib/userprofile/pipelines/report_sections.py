@@ -56,9 +56,11 @@ def people_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     if moment.as_of is None:
         return Section.without(people.NAME, people.TITLE, "refine_events has not been reached")
     as_of = AsOf.at(moment.as_of, run.config.source.timezone)
-    user_month = report_events.user_months(run, moment, as_of).persist()
+    events = report_events.events_before(run, moment, as_of)
+    user_month = report_events.users_by_month(events).persist()
     try:
-        months, retention = report_events.months_of(user_month), report_events.retention_of(user_month)
+        months = report_events.months_of(events, report_events.users_of(user_month))
+        retention = report_events.retention_of(user_month)
     finally:
         user_month.unpersist()
     segments = report_profiles.segments(profiled.rows) if profiled else {}

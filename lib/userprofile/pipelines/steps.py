@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -189,7 +189,8 @@ class Run:
         except Exception as error:
             code = error.exit_code if isinstance(error, UserprofileError) else ExitCode.DEFECT
             what = error.what if isinstance(error, UserprofileError) else type(error).__name__
-            record_failure(self.store, run_id=self.run_id, step=step, exit_code=int(code), error=what)
+            with suppress(Exception):  # what ended the step is what is told
+                record_failure(self.store, run_id=self.run_id, step=step, exit_code=int(code), error=what)
             raise
 
     def _earlier(self, name: str, as_of: date | None, fingerprint: str) -> Outcome | None:
