@@ -22,11 +22,17 @@ from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.gold import UserSequences
+from userprofile.schemas.scores import VECTOR_COLUMNS
 from userprofile.windows import AsOf
 
 FEATURES, SEQUENCES = "gold.user_features", "gold.user_sequences"
 EVENTS_SHOWN = 12
 _QUANTILES = [place / 100 for place in range(1, 100)]
+# Only what is shown is read: of a million users long lists take most of the time.
+_CHANNELS = [
+    "sequence_action", "sequence_item", "sequence_category_1", "sequence_price_band", "sequence_gap_days",
+    "sequence_age_days",
+]  # fmt: skip
 _NEEDS = (
     "due_next", "top_queries", "favourites_open", "first_seen", "last_seen", "active_days_all", "sessions_all",
     "average_order_value_all", "distinct_items_all", "return_count_all", "complaint_count_all", "rating_mean",
@@ -56,7 +62,9 @@ def facts_of(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[s
 def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[str]) -> Gathered:
     wanted = F.col("user_id").isin(list(user_ids))
     of_date = wanted & (F.col("as_of_date") == F.lit(moment.as_of))
-    rows = [row.asDict(recursive=True) for row in profiles.where(wanted).orderBy("user_id").collect()]
+    rows = [
+        row.asDict(recursive=True) for row in profiles.drop(*VECTOR_COLUMNS).where(wanted).orderBy("user_id").collect()
+    ]
     catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
     features = run.store.read(moment.tables[FEATURES], user_features_schema(catalogue)).where(of_date)
     sequences = run.store.read(moment.tables[SEQUENCES], UserSequences).where(of_date)
@@ -68,7 +76,7 @@ def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[
     return Gathered(
         rows,
         _frame(features.select("user_id", *_NEEDS)),
-        _with_words(run, moment, _frame(sequences)),
+        _with_words(run, moment, _frame(sequences.select("user_id", *_CHANNELS))),
         months,
         last,
         _items(run, moment, named),
@@ -138,8 +146,7 @@ def _items(run: Run, moment: Moment, item_ids: Sequence[str]) -> pl.DataFrame:
 
 def _with_words(run: Run, moment: Moment, sequences: pl.DataFrame) -> pl.DataFrame:
     """A row an event, oldest first: (user_id, action, category, price_band, gap_days, age_days, item)."""
-    lists = [name for name in sequences.columns if name.startswith("sequence_")]
-    rows = sequences.select("user_id", *lists).explode(lists, empty_as_null=False)
+    rows = sequences.explode(_CHANNELS, empty_as_null=False)
     codes = run.store.read(moment.tables["silver.codes"], SilverCodes).where(F.col("kind") == "category_1")
     words = dict(_frame(codes.select("code", "value")).iter_rows())
     return rows.select(
