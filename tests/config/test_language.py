@@ -65,3 +65,6 @@ def test_a_language_that_is_not_there_is_refused_with_those_that_are(checkout: P
     with pytest.raises(UsageError, match="no language is called 'eo'") as raised:
         load_config(checkout / "conf", source="complete_journey", settings=["infer_profiles.language=eo"])
     assert "en, zh-Hans" in str(raised.value.expected)
+    with pytest.raises(UsageError) as raised:
+        load_config(checkout / "conf", source="complete_journey", settings=["infer_profiles.language=zh-hans"])
+    assert raised.value.fix == "SET=infer_profiles.language=zh-Hans"

@@ -101,12 +101,13 @@ def _language(folder: Path, merged: Tree) -> Layer:
     """The language file that infer_profiles.language names."""
     section = merged.get("infer_profiles")
     name = str(section.get("language", "")) if isinstance(section, dict) else ""
-    fix = "write one as conf/languages/en.yaml and give its path: infer_profiles.language=<path>"
-    path = _find(folder / "languages", name, kind="language", of="language", fix=fix)
+    option = "SET=infer_profiles.language"
+    fix = f"write one as conf/languages/en.yaml and give its path: {option}=<path>"
+    path = _find(folder / "languages", name, kind="language", of="language", fix=fix, option=option)
     return Layer(str(path), {"language": _read(path)})
 
 
-def _find(folder: Path, name: str, *, kind: str, of: str, fix: str) -> Path:
+def _find(folder: Path, name: str, *, kind: str, of: str, fix: str, option: str = "") -> Path:
     known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if name in known:
         return known[name]
@@ -117,7 +118,7 @@ def _find(folder: Path, name: str, *, kind: str, of: str, fix: str) -> Path:
         f"no {kind} is called {name!r}",
         expected=f"one of {', '.join(known)}, or the path of a {of} file",
         received=name,
-        fix=f"{kind.upper()}={close[0]}" if close else fix,
+        fix=f"{option or kind.upper()}={close[0]}" if close else fix,
     )
 
 
