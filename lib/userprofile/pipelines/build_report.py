@@ -62,7 +62,7 @@ def _sections(
         part.people_section(run, moment, profiled),
         part.behaviour_section(run, moment, profiled),
         part.likes_section(profiled),
-        part.tags_section(profiled),
+        part.tags_section(run, moment, profiled),
         examples_section(examples),
         part.scores_section(run, moment, profiled),
         part.changes_section(run, moment, profiled),

@@ -8,10 +8,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.pipelines import report_events, report_profiles
+from userprofile.pipelines.check_profiles import CHECKS
 from userprofile.pipelines.infer_profiles import PROFILES, wording_of
 from userprofile.pipelines.report_changes import compared, profiles_before
 from userprofile.pipelines.report_moment import Moment
@@ -22,6 +24,7 @@ from userprofile.report import behaviour, changes, intake, people, quality, tast
 from userprofile.report.section import Section
 from userprofile.report.words import figure, money
 from userprofile.schemas.gold import Segments
+from userprofile.schemas.ops import OpsChecks
 from userprofile.windows import AsOf
 
 _NO_PROFILES = "infer_profiles has not been reached"
@@ -88,11 +91,17 @@ def likes_section(profiled: Profiled | None) -> Section:
     return tastes.likes_section(report_profiles.liked(profiled.rows, users))
 
 
-def tags_section(profiled: Profiled | None) -> Section:
-    """What is said of them."""
+def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section:
+    """What is said of them, and what of it came true when it was last checked."""
     if profiled is None:
         return Section.without(tastes.TAGS, tastes.TAGS_TITLE, _NO_PROFILES)
-    return tastes.tags_section(report_profiles.tag_counts(profiled.rows), profiled.head["users"])
+    counts, users = report_profiles.tag_counts(profiled.rows), profiled.head["users"]
+    if CHECKS not in moment.tables:
+        return tastes.tags_section(counts, users)
+    checks = run.store.small(moment.tables[CHECKS], OpsChecks)
+    last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())
+    checked = str(last["as_of_date"].max())
+    return tastes.tags_section(counts, users, came_true=tastes.foretold(last), checked=checked)
 
 
 def examples(run: Run, profiled: Profiled) -> Sequence[dict[str, Any]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import polars as pl
 
 from userprofile.report.plots import bars
 from userprofile.report.section import Section
 from userprofile.report.svg import SERIES
+from userprofile.report.words import percent
 
 LIKES, LIKES_TITLE = "likes", "What they like"
 TAGS, TAGS_TITLE = "tags", "Tags"
@@ -35,8 +40,40 @@ def likes_section(liked: pl.DataFrame) -> Section:
     return Section(LIKES, LIKES_TITLE, {"plots": plots})
 
 
-def tags_section(tags: pl.DataFrame, users: int) -> Section:
-    """`tags` are rows (tag, users)."""
+@dataclass(frozen=True)
+class Foretold:
+    """What a tag says of users to come, how often it came, with the ends of its interval, and how often to anybody."""
+
+    tag: str
+    expects: str
+    came: str
+    to_anybody: str
+    state: str  # a word for whether that is more often
+
+
+def foretold(checks: pl.DataFrame) -> list[Foretold]:
+    """Of rows of ops.checks of one check, the greatest lift first."""
+    of_tags = checks.filter((pl.col("check") == "tags") & (pl.col("measure") == "precision")).drop_nulls("base_rate")
+    ordered = of_tags.sort(pl.col("value") / pl.col("base_rate"), descending=True, nulls_last=True)
+    return [
+        Foretold(
+            row["subject"],
+            row["expects"] or "",
+            _with_interval(row),
+            percent(row["base_rate"]),
+            "too few to tell" if row["passed"] is None else "more often" if row["passed"] else "not more often",
+        )
+        for row in ordered.to_dicts()
+    ]
+
+
+def _with_interval(row: Mapping[str, Any]) -> str:
+    came = percent(row["value"])
+    return came if row["low"] is None else f"{came} [{percent(row['low'])}, {percent(row['high'])}]"
+
+
+def tags_section(tags: pl.DataFrame, users: int, *, came_true: Sequence[Foretold] = (), checked: str = "") -> Section:
+    """`tags` are rows (tag, users); what came true is as of the date `checked`."""
     if tags.is_empty():
         return Section.without(TAGS, TAGS_TITLE, "no user has a tag")
     shown = tags.sort("users", "tag", descending=[True, False]).head(TAGS_SHOWN)
@@ -47,7 +84,8 @@ def tags_section(tags: pl.DataFrame, users: int) -> Section:
         for at, (title, part) in enumerate((("The most frequent", shares[:half]), ("The next", shares[half:])))
         if part
     ]
-    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": tags.height - shown.height})
+    more = tags.height - shown.height
+    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "came_true": came_true, "checked": checked})
 
 
 def _shares(level: pl.DataFrame) -> dict[str, float]:
