@@ -30,8 +30,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model \
-	bench-pretraining bench-reasons chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
