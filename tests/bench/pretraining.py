@@ -7,17 +7,15 @@ are judged by the network alone on the test date.
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
-from measure import CHECKOUT, Measure, is_small, publish
+from job_runs import ran
+from measure import Measure, is_small, publish
 
 SOURCE = ["demo_shop", "--users", "300", "--days", "150"] if is_small() else ["complete_journey"]
 SHARES, SEEDS = ((1.0,), (7,)) if is_small() else ((0.01, 0.1, 1.0), (7, 8, 9))
@@ -35,7 +33,7 @@ def main() -> int:
         folder = Path(name)
         try:
             for step in prepared(folder):
-                _run(folder, *step)
+                ran(folder, *step, source=SOURCE)
             figures = {case: list(_tuned(folder, *case)) for case in _cases()}
         except subprocess.CalledProcessError as error:
             print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
@@ -59,16 +57,7 @@ def _tuned(folder: Path, task: str, share: float, start: str) -> Iterator[float]
         print(f"{task}, {share:.0%} of the labels, {start}, seed {seed} ...", file=sys.stderr, flush=True)
         asked = {"task": task, "labels_share": share, "start": start, "seed": seed}
         settings = [f"finetune_model.{key}={value}" for key, value in asked.items()]
-        yield _run(folder, "finetune_model", *settings)["metrics"]["finetune_model"][TASKS[task]]
-
-
-def _run(folder: Path, job: str, *settings: str) -> dict[str, Any]:
-    """The JSON line that a job prints last."""
-    below = [f"{name}={folder}/{name}" for name in ("warehouse", "models", "report", "build", "pseudonym_key")]
-    command = [sys.executable, str(CHECKOUT / "jobs" / f"{job}.py"), "--source", *SOURCE, "--set", *below, *settings]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "lib")}
-    ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
-    return dict(json.loads(ended.stdout.splitlines()[-1]))
+        yield ran(folder, "finetune_model", source=SOURCE, settings=settings)["metrics"]["finetune_model"][TASKS[task]]
 
 
 def measures_of(figures: Figures) -> Iterator[Measure]:

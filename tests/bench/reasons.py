@@ -7,7 +7,6 @@ the one after the other. The slow way is integrated gradients in as many steps a
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 from deltalake import DeltaTable
+from job_runs import ran
 from measure import CHECKOUT, Measure, is_small, publish
 
 from userprofile.explain.evidence import Evidence
@@ -43,7 +43,8 @@ def main() -> int:
         folder = Path(name)
         try:
             for job in [*(["generate_demo_shop"] if is_small() else []), *PREPARING]:
-                _run(folder, job)
+                print(f"{job} ...", file=sys.stderr, flush=True)
+                ran(folder, job, source=SOURCE)
         except subprocess.CalledProcessError as error:
             print(error.stdout, error.stderr, sep="\n", file=sys.stderr)
             return error.returncode
@@ -56,11 +57,11 @@ def measures_of(scorer: Scorer, users: pa.Table) -> Iterator[Measure]:
     yield Measure("scores with reasons / scores alone", _cost(scorer, reasoner, users), "times", "<= 3", "", COMMAND)
     few = users.slice(0, COMPARED)
     scores = scorer.score(few)
-    fast, slow = reasoner.evidence(few, scores), reasoner.evidence(few, scores, steps=MANY)
     if reasoner.network is None:
         return
-    batch = to_batch(few, scorer.spec)
-    parts, differences = reasoner.network.attributions(batch, steps=MANY), reasoner.network.differences(batch)
+    parts = reasoner.attributed(few, steps=MANY)
+    fast, slow = (reasoner.evidence(few, scores, one) for one in (reasoner.attributed(few), parts))
+    differences = reasoner.network.differences(to_batch(few, scorer.spec))
     for name, attribution in parts.items():
         agreement = 100 * agreement_of(fast[name], slow[name])
         gap = 100 * float(attribution.gap(differences[name]).mean())
@@ -119,14 +120,6 @@ def _users(folder: Path) -> pa.Table:
 def _wording() -> Wording:
     language = yaml.safe_load((CHECKOUT / "conf/languages/en.yaml").read_text(encoding="utf-8"))
     return Wording(language["reasons"], language["window"], language["all_time"], "USD", 2)
-
-
-def _run(folder: Path, job: str) -> None:
-    below = [f"{name}={folder}/{name}" for name in ("warehouse", "models", "report", "build", "pseudonym_key")]
-    command = [sys.executable, str(CHECKOUT / "jobs" / f"{job}.py"), "--source", *SOURCE, "--set", *below]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "lib")}
-    print(f"{job} ...", file=sys.stderr, flush=True)
-    subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=True)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,13 @@ def test_a_language_that_ships_has_phrases_for_every_code(checkout: Path, langua
 
 def german(english: Path) -> dict[str, Any]:
     tree: dict[str, Any] = yaml.safe_load(english.read_text())
-    return {**tree, "about": "Deutsch"}
+    return {**tree, "window": "{days} Tagen"}
 
 
 def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., Path]) -> None:
     path = write(german(checkout / "conf/languages/en.yaml"), "de.yaml")
     config = load_config(checkout / "conf", source="complete_journey", settings=[f"infer_profiles.language={path}"])
-    assert config.language.about == "Deutsch"
+    assert config.language.window == "{days} Tagen"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., P
             "no placeholder",
         ),
         (lambda tree: tree.update(window="a while"), "language.window", "pattern"),
-        (lambda tree: tree.pop("raises"), "language.raises", "a value"),
+        (lambda tree: tree.pop("all_time"), "language.all_time", "a value"),
     ],
 )
 def test_a_language_that_is_not_right_is_refused(

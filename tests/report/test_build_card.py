@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from userprofile.pipelines.build_card import build_card
+from userprofile.pipelines.build_report import build_report
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +104,10 @@ def test_the_pages_of_a_report_link_to_cards_that_are_there(report, profiles):
     assert linked
     assert set(linked) <= set(profiles["user_id"])
     assert set(linked) <= {path.stem for path in (report.parent / "cards").glob("*.html")}
+
+
+def test_a_card_of_nobody_stops_no_run_and_leaves_the_page_as_it_is(shop, report):
+    page = report.read_text()
+    shop.run(build_card, "--pseudonym", "nobody", code=2)
+    shop.run(build_report)
+    assert report.read_text() == page

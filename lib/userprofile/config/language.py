@@ -33,9 +33,6 @@ def _complete(reasons: dict[str, Phrases]) -> dict[str, Phrases]:
 class Language(Section):
     """One of conf/languages, or of somebody's own."""
 
-    about: str
-    raises: str
-    lowers: str
     window: Annotated[str, Field(pattern=r"^[^{}]*\{days\}[^{}]*$")]
     all_time: str
     reasons: Annotated[dict[str, Annotated[Phrases, AfterValidator(_checked)]], AfterValidator(_complete)]

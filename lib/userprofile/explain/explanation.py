@@ -14,12 +14,11 @@ from userprofile.errors import UsageError
 from userprofile.explain.coalitions import Coalitions, Player
 from userprofile.explain.evidence import Evidence, explained_place
 from userprofile.explain.methods import METHODS
-from userprofile.explain.network import MANY
+from userprofile.explain.network import FEW, MANY, Attribution
 from userprofile.explain.reasons import Reasoner, strongest
 from userprofile.explain.topics import CATEGORY_BOUGHT, CATEGORY_MET, FEATURE, topic_of
 from userprofile.feed.examples import to_batch
 from userprofile.heads.every import HEADS
-from userprofile.heads.serving import NETWORK
 
 # Of a history, those that are told apart.
 CATEGORIES = 12
@@ -59,10 +58,11 @@ def explained(reasoner: Reasoner, row: pa.Table, score: str, *, method: str = OW
     _require_one_of("method", method, [OWN, *METHODS])
     scores = scorer.score(row)
     _require_known(score, scores)
-    evidence = reasoner.evidence(row, scores, steps=MANY, categories=CATEGORIES)[score]
+    attributed = reasoner.attributed(row, steps=MANY if method == OWN else FEW)
+    evidence = reasoner.evidence(row, scores, attributed, categories=CATEGORIES)[score]
     model = scorer.serving.heads[score].model
     if method == OWN:
-        name, difference, heat = _own(reasoner, row, score)
+        name, difference, heat = _own(reasoner, row, score, attributed.get(score))
     else:
         name, heat = method, None
         evidence, difference = _by_coalitions(reasoner, row, score, evidence, method, seed)
@@ -70,13 +70,14 @@ def explained(reasoner: Reasoner, row: pa.Table, score: str, *, method: str = OW
     return Explanation(score, model, name, reasoner.wording.with_text(parts), difference, heat)
 
 
-def _own(reasoner: Reasoner, row: pa.Table, score: str) -> tuple[str, float | None, np.ndarray | None]:
+def _own(
+    reasoner: Reasoner, row: pa.Table, score: str, attribution: Attribution | None
+) -> tuple[str, float | None, np.ndarray | None]:
     """The method's name, the difference, and the heat map."""
     scorer = reasoner.scorer
-    if reasoner.network is not None and scorer.serving.heads[score].model == NETWORK:
-        batch = to_batch(row, scorer.spec)
-        events = reasoner.network.attributions(batch, steps=MANY)[score].events[0]
-        return "integrated gradients", float(reasoner.network.differences(batch)[score][0]), events
+    if reasoner.network is not None and attribution is not None:
+        difference = reasoner.network.differences(to_batch(row, scorer.spec))[score][0]
+        return "integrated gradients", float(difference), attribution.events[0]
     rung = scorer.rungs[score]
     if isinstance(rung, BoostedTrees):
         place = explained_place(HEADS[score], rung, row)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from userprofile.explain.evidence import CATEGORIES, Evidence, Names, of_network, of_rung
-from userprofile.explain.network import FEW, NetworkAttribution
+from userprofile.explain.network import FEW, Attribution, NetworkAttribution
 from userprofile.explain.wording import Wording
 from userprofile.feed.examples import to_batch
 from userprofile.heads.every import HEADS
@@ -36,13 +38,23 @@ class Reasoner:
         place = scores.column_names.index("reasons")
         return scores.set_column(place, REASONS, pa.chunked_array(found, REASONS.type))
 
+    def attributed(self, table: pa.Table, *, steps: int = FEW) -> dict[str, Attribution]:
+        """Of the scores that the network serves."""
+        if self.network is None:
+            return {}
+        return self.network.attributions(to_batch(table, self.scorer.spec), steps=steps)
+
     def evidence(
-        self, table: pa.Table, scores: pa.Table, *, steps: int = FEW, categories: int = CATEGORIES
+        self,
+        table: pa.Table,
+        scores: pa.Table,
+        attributed: Mapping[str, Attribution],
+        *,
+        categories: int = CATEGORIES,
     ) -> dict[str, Evidence]:
         """By score, of rows and their SCORES; so many rows as fit into memory with all candidates."""
         spec, serving = self.scorer.spec, self.scorer.serving.heads
         batch = to_batch(table, spec)
-        attributed = self.network.attributions(batch, steps=steps) if self.network else {}
         found = {}
         for name, one in serving.items():
             head = HEADS[name]
@@ -54,7 +66,7 @@ class Reasoner:
         return found
 
     def _reasons(self, table: pa.Table, scores: pa.Table) -> pa.Array:
-        of_scores = self.evidence(table, scores).items()
+        of_scores = self.evidence(table, scores, self.attributed(table)).items()
         frames = [strongest(HEADS[name], evidence, scores) for name, evidence in of_scores]
         listed = (
             self.wording.with_text(pl.concat(frames))

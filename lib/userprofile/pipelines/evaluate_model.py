@@ -20,7 +20,7 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.examples import EXAMPLES, examples_schema, sampled
 from userprofile.pipelines.infer_profiles import PROFILES
-from userprofile.pipelines.models import latest_model, model_files
+from userprofile.pipelines.models import model_files, needed_model
 from userprofile.pipelines.scoring import judged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.evaluation import evaluation_page, figures
@@ -38,14 +38,7 @@ KEYS = ("model_version", "split", "user_id", "as_of_date", "score", "model", "se
 def evaluate_model(run: Run) -> Step:
     """Of the latest model that scores the as-of date. Raises DataGateError where there is none."""
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
-    model, reason = latest_model(run, as_of)
-    if model is None:
-        raise DataGateError(
-            "there is no model to evaluate",
-            expected=f"a model that was trained as of {as_of}",
-            received=reason or "none",
-            fix=f"make train_model SOURCE={run.source}",
-        )
+    model = needed_model(run, as_of, to="evaluate")
     examples = TableVersion(EXAMPLES, model["training_version"], 0)
     folder = Path(run.config.report, Path(run.store.root).name)
     gone = not all((folder / name).exists() for name in (PAGE, FIGURES))

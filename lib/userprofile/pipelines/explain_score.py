@@ -18,7 +18,7 @@ from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.infer_profiles import wording_of, words_of
-from userprofile.pipelines.models import latest_model, model_files
+from userprofile.pipelines.models import model_files, needed_model
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.attribution import Attributed, attribution_page
 from userprofile.report.consent import Purpose, granted, withheld
@@ -40,14 +40,7 @@ def explain_score(run: Run) -> Step:
     """
     settings = run.config.explain_score
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
-    model, reason = latest_model(run, as_of)
-    if model is None:
-        raise DataGateError(
-            "there is no score to explain",
-            expected=f"a model that was trained as of {as_of}",
-            received=reason or "none",
-            fix=f"make train_model SOURCE={run.source}",
-        )
+    model = needed_model(run, as_of, to="explain")
     inputs = [run.pinned(f"gold.{name}", made_by="build_features") for name in ("user_features", "user_sequences")]
     users = run.pinned("silver.users", made_by="refine_events")
     name = f"{run.pseudonym}-{settings.score}-{settings.method}.html"

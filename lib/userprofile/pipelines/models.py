@@ -34,6 +34,19 @@ def latest_model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | No
     return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
 
 
+def needed_model(run: Run, as_of: date, *, to: str) -> dict[str, Any]:
+    """The same for a job that does nothing without one. Raises DataGateError where there is none."""
+    model, reason = latest_model(run, as_of)
+    if model is None:
+        raise DataGateError(
+            f"there is no model to {to}",
+            expected=f"a model that was trained as of {as_of}",
+            received=reason or "none",
+            fix=f"make train_model SOURCE={run.source}",
+        )
+    return model
+
+
 def previous_model(run: Run, model_version: str) -> tuple[dict[str, Any] | None, str]:
     """The last of models_before whose files are there, or why there is none."""
     if run.store.exists("ops.models"):

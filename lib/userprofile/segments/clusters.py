@@ -19,9 +19,10 @@ class Clusters:
 
     def nearest(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """[N] place of the nearest centre, and the distance from it."""
-        squares = ((vectors**2).sum(axis=1)[:, None] - 2 * vectors @ self.centres.T) + (self.centres**2).sum(axis=1)
-        place = squares.argmin(axis=1)
-        return place, np.sqrt(np.maximum(squares[np.arange(len(vectors)), place], 0))
+        from sklearn.metrics import pairwise_distances_argmin_min
+
+        place, distance = pairwise_distances_argmin_min(vectors, self.centres)
+        return np.asarray(place), np.asarray(distance)
 
 
 def fitted(vectors: np.ndarray, *, most: int, least_share: float, least_strength: float, seed: int) -> Clusters:
