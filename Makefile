@@ -7,7 +7,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
-	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard infer_profiles \
+	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard promote_model rollback_model infer_profiles \
 	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
 	export_audience replay_quarantine pseudonym generate_demo_shop
 
@@ -27,6 +27,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
 	$(call one,PURPOSE,purpose) $(call one,FORMAT,format) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
+	$(if $(MODEL),--set promote_model.model=$(MODEL)) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
@@ -60,6 +61,8 @@ evaluate_model: ## a page of how good every score is, beside simpler models, wit
 report_scaling: ## a page of throughput and efficiency over numbers of ranks, and where the seconds of a step go
 leaderboard: SOURCE =
 leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...
+promote_model: ## the last trained model serves where it is not worse than the one that does; MODEL=<model_version>: by hand
+rollback_model: ## back to the model that served before
 infer_profiles: ## features to profiles, as of a date
 segment_users: ## users who behave alike, by their embeddings
 build_report: ## the HTML page
@@ -168,6 +171,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
 #@   PSEUDONYM=215a204a...   of build_card and explain_score: the user; also USER=...
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
+#@   MODEL=<model_version>   of promote_model: the one to serve
 #@   A= B=                  of compare_runs: two runs
 #@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
 #@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE

@@ -24,7 +24,9 @@ from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.job import run_job
 from userprofile.pipelines.leaderboard import leaderboard
 from userprofile.pipelines.pretrain_model import pretrain_model
+from userprofile.pipelines.promote_model import promote_model
 from userprofile.pipelines.refine_events import refine_events
+from userprofile.pipelines.rollback_model import rollback_model
 from userprofile.pipelines.run import run_path
 from userprofile.pipelines.steps import Run
 from userprofile.pipelines.train_model import train_model
@@ -347,7 +349,9 @@ def test_a_retrained_model_stays_in_the_space_of_the_first_and_says_how_well(fir
         assert told[column]["anchors"] > 4 * told[column]["held_out"] - 5 > 0
         assert 0 < told[column]["residual"] < 2**0.5
         assert told[column]["cosine_after"] > told[column]["cosine_before"]
-    assert once(*seed, job=infer_profiles)["exit_code"] == 0
+    scored = once(*seed, job=infer_profiles)
+    assert scored["exit_code"] == 0, scored
+    assert scored["metrics"]["promote_model"]["promoted"], scored
     profiles = table(folder, "gold.user_profiles")
     assert set(profiles["model_version"]) == {began, figures["model_version"]}
     assert set(profiles["embedding_space"]) == {began}
@@ -356,6 +360,49 @@ def test_a_retrained_model_stays_in_the_space_of_the_first_and_says_how_well(fir
     ]
     one, other = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in of_models)
     assert (one * other).sum(axis=1).mean() == pytest.approx(told["embedding"]["cosine_after"], abs=0.2)
+
+
+def serving(folder: Path) -> list[tuple[str, str, str | None]]:
+    rows = table(folder, "ops.serving").sort("decided_at")
+    return list(rows.select("decision", "serving", "instead_of").iter_rows())
+
+
+def test_what_serves_goes_back_and_forth_and_a_worse_model_is_declined(first, once, folder):
+    """After the test before, which trained a second model."""
+    one = first["metrics"]["train_model"]["model_version"]
+    trained = [model for _, model, _ in serving(folder)]
+    assert trained[0] == one
+    two = trained[-1]
+    assert serving(folder) == [("promoted", one, None), ("promoted", two, one)]
+    assert once(job=promote_model)["tables"] == {}  # nothing new
+
+    assert once(job=rollback_model)["metrics"]["rollback_model"] == {"model_version": one, "instead_of": two}
+    assert once(job=infer_profiles)["metrics"]["infer_profiles"]["model_version"] == one
+    first_of_all = once(job=rollback_model)
+    assert first_of_all["exit_code"] == 3
+    assert "no model to go back to" in first_of_all["error"]
+
+    by_hand = once("--set", f"promote_model.model={two}", job=promote_model)
+    assert by_hand["metrics"]["promote_model"]["because"] == "promoted by hand"
+    unknown = once("--set", "promote_model.model=nobody", job=promote_model)
+    assert (unknown["exit_code"], "names no model" in unknown["error"]) == (2, True)
+
+    third = once("--set", "train_model.epochs=1", "train_model.seed=9", job=train_model)
+    candidate = third["metrics"]["train_model"]["model_version"]
+    spoil(folder / "models" / candidate)
+    declined = once(job=promote_model)["metrics"]["promote_model"]
+    assert (declined["model_version"], declined["promoted"]) == (candidate, False)
+    assert "beyond noise" in declined["because"]
+    assert once(job=infer_profiles)["metrics"]["infer_profiles"]["model_version"] == two
+
+
+def spoil(model: Path) -> None:
+    """Turn its chances of a purchase round: who would buy would not."""
+    path = model / "serving.json"
+    heads = json.loads(path.read_text())
+    purchase = heads["purchase"]
+    purchase["calibrations"][purchase["model"]]["slope"] *= -1
+    path.write_text(json.dumps(heads))
 
 
 def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(first, once, folder):

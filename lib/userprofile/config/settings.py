@@ -118,6 +118,15 @@ class EvaluateModel(Section):
     seed: int
 
 
+class PromoteModel(Section):
+    """Which model scores."""
+
+    model: str
+    examples: Count
+    draws: Count
+    seed: int
+
+
 class ReportScaling(Section):
     """Timed steps on several numbers of ranks."""
 
@@ -208,6 +217,7 @@ class Config(Section):
     finetune_model: FinetuneModel
     next_items: NextItems
     evaluate_model: EvaluateModel
+    promote_model: PromoteModel
     infer_profiles: InferProfiles
     segment_users: SegmentUsers
     explain_score: ExplainScore

@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 from userprofile.errors import DataGateError
 from userprofile.heads.evaluation import SPLITS, Asking, evaluated
 from userprofile.heads.every import HEADS
-from userprofile.heads.head import Arrays
 from userprofile.heads.serving import NETWORK, HeadServing, Serving
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.examples import EXAMPLES, examples_schema, sampled
 from userprofile.pipelines.infer_profiles import PROFILES
+from userprofile.pipelines.judgements import JUDGEMENTS, arrays_of
 from userprofile.pipelines.models import model_files, needed_model
 from userprofile.pipelines.scoring import judged
 from userprofile.pipelines.steps import Outcome, Run, Step
@@ -30,15 +30,13 @@ from userprofile.schemas.profiles import UserProfiles
 from userprofile.spec import NETWORK_FILE, SERVING_FILE
 from userprofile.tables.store import TableVersion
 
-JUDGEMENTS = "gold.model_judgements"
 PAGE, FIGURES, DATABASE, EVENTS = "evaluation.html", "evaluation.json", "mlflow.db", "tensorboard"
-KEYS = ("model_version", "split", "user_id", "as_of_date", "score", "model", "segment")
 
 
 def evaluate_model(run: Run) -> Step:
-    """Of the latest model that scores the as-of date. Raises DataGateError where there is none."""
+    """Of the latest model that was trained as of the date, whether it serves or not. Raises DataGateError without one."""
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
-    model = needed_model(run, as_of, to="evaluate")
+    model = needed_model(run, as_of)
     examples = TableVersion(EXAMPLES, model["training_version"], 0)
     folder = Path(run.config.report, Path(run.store.root).name)
     gone = not all((folder / name).exists() for name in (PAGE, FIGURES))
@@ -115,12 +113,6 @@ def _of_head(name: str, serving: HeadServing, told: pl.DataFrame, how: Asking) -
     judgements = {(str(split), str(model)): arrays_of(part) for (split, model), part in parts.items()}
     segments = {split: parts[split, NETWORK]["segment"].to_numpy() for split in SPLITS}
     return evaluated(HEADS[name], judgements, serving, segments, how)
-
-
-def arrays_of(part: pl.DataFrame) -> Arrays:
-    """What the score has, by the names of heads.head.Head.judgement."""
-    numbers = [name for name in part.columns if name not in KEYS and part[name].null_count() < part.height]
-    return {name.replace("_at_", "@"): part[name].to_numpy() for name in numbers}
 
 
 def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dict[str, Any]) -> None:

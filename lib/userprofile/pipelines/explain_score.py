@@ -18,7 +18,8 @@ from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.infer_profiles import wording_of, words_of
-from userprofile.pipelines.models import model_files, needed_model
+from userprofile.pipelines.models import model_files, no_model
+from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.attribution import Attributed, attribution_page
 from userprofile.report.consent import Purpose, granted, withheld
@@ -40,7 +41,9 @@ def explain_score(run: Run) -> Step:
     """
     settings = run.config.explain_score
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
-    model = needed_model(run, as_of, to="explain")
+    model, reason = serving_model(run, as_of)
+    if model is None:
+        raise no_model(run, as_of, reason)
     inputs = [run.pinned(f"gold.{name}", made_by="build_features") for name in ("user_features", "user_sequences")]
     users = run.pinned("silver.users", made_by="refine_events")
     name = f"{run.pseudonym}-{settings.score}-{settings.method}.html"

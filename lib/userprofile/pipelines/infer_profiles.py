@@ -19,8 +19,10 @@ from userprofile.heads.serving import Serving
 from userprofile.inference.space import SPACE_FILE, Space
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
-from userprofile.pipelines.models import latest_model, model_files
+from userprofile.pipelines.models import model_files
+from userprofile.pipelines.promote_model import decide_on_new
 from userprofile.pipelines.scoring import scored
+from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
@@ -39,13 +41,16 @@ SECTIONS = ("source", "language", "tags")
 
 
 def infer_profiles(run: Run) -> Step:
-    """One profile row per user of the as-of date; scores are null, with the reason, where there is no model."""
+    """One profile row per user of the as-of date, by the model that serves it; scores are null, with the reason, where
+    there is none. A model trained since then is decided on first (promote_model).
+    """
     require_tags(run)
     features = run.pinned("gold.user_features", made_by="build_features")
     sequences = run.pinned("gold.user_sequences", made_by="build_features")
     events = run.pinned("silver.events", made_by="refine_events")
     as_of = scoring_date(run, log_range(run, events)).date
-    model, reason = latest_model(run, as_of)
+    decide_on_new(run, as_of)
+    model, reason = serving_model(run, as_of)
     categories = run.pinned("gold.user_category_features", made_by="build_features")
     inputs = [features, sequences, events, run.pinned("silver.users", made_by="refine_events"), categories]
     work = partial(_infer, run, inputs, as_of, model, reason)
@@ -84,6 +89,7 @@ def _infer(
     where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
     written = run.store.replace(profiles, PROFILES, UserProfiles, where=where)
     figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}
+    figures |= {"model_version": model["model_version"]} if model else {}
     return Outcome([written], figures | ({"scores_missing_because": reason} if reason else {}))
 
 

@@ -8,52 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pyspark.sql import functions as F
 
 from userprofile.errors import DataGateError
 from userprofile.inference.space import SPACE_FILE
 from userprofile.interest.choice import INTEREST_FILE
+from userprofile.pipelines.serving_models import models
 from userprofile.pipelines.steps import Run
-from userprofile.schemas.ops import OpsModels
 from userprofile.spec import NETWORK_FILE, SERVING_FILE, SPEC_FILE
 
 _FILES = (NETWORK_FILE, SPEC_FILE, SERVING_FILE, INTEREST_FILE, SPACE_FILE)
 
 
-def latest_model(run: Run, as_of: date) -> tuple[dict[str, Any] | None, str | None]:
-    """The latest model trained to score this date, or why there is none."""
-    trained = run.done("train_model")
-    if trained is not None and "skipped" in trained.outcome.metrics:
-        return None, trained.outcome.metrics["skipped"]
-    if not run.store.exists("ops.models"):
-        return None, "no model has been trained"
-    models = run.store.read(run.store.pin("ops.models"), OpsModels).where(f"as_of_date = date'{as_of}'")
-    if trained is not None:
-        models = models.where(F.col("model_version") == trained.outcome.metrics["model_version"])
-    rows = models.orderBy("trained_at", ascending=False).limit(1).collect()
-    return (rows[0].asDict(), None) if rows else (None, f"no model has been trained as of {as_of}")
+def needed_model(run: Run, as_of: date) -> dict[str, Any]:
+    """The latest model trained as of this date. Raises DataGateError where there is none."""
+    trained = models(run).filter(pl.col("as_of_date") == as_of).sort("trained_at").tail(1).to_dicts()
+    if not trained:
+        raise no_model(run, as_of, None)
+    return trained[0]
 
 
-def needed_model(run: Run, as_of: date, *, to: str) -> dict[str, Any]:
-    """The same for a job that does nothing without one. Raises DataGateError where there is none."""
-    model, reason = latest_model(run, as_of)
-    if model is None:
-        raise DataGateError(
-            f"there is no model to {to}",
-            expected=f"a model that was trained as of {as_of}",
-            received=reason or "none",
-            fix=f"make train_model SOURCE={run.source}",
-        )
-    return model
+def no_model(run: Run, as_of: date, reason: str | None) -> DataGateError:
+    """That a job does nothing without one."""
+    return DataGateError(
+        f"there is no model as of {as_of}",
+        expected="a trained model",
+        received=reason or "none",
+        fix=f"make train_model SOURCE={run.source}",
+    )
 
 
 def previous_model(run: Run, model_version: str) -> tuple[dict[str, Any] | None, str]:
     """The last of models_before whose files are there, or why there is none."""
-    if run.store.exists("ops.models"):
-        models = run.store.small(run.store.pin("ops.models"), OpsModels)
-        for model in models_before(models, model_version).to_dicts():
-            if all(Path(run.config.models, model["model_version"], name).is_file() for name in _FILES):
-                return model, ""
+    for model in models_before(models(run), model_version).to_dicts():
+        if all(Path(run.config.models, model["model_version"], name).is_file() for name in _FILES):
+            return model, ""
     return None, "no model was trained before whose vectors could be compared"
 
 

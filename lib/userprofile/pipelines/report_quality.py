@@ -14,7 +14,7 @@ from userprofile.baselines.serving import LARGER_IS_BETTER
 from userprofile.heads.evaluation import TEST, Asking, curve, with_intervals
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import Arrays
-from userprofile.pipelines.evaluate_model import JUDGEMENTS, arrays_of
+from userprofile.pipelines.judgements import JUDGEMENTS, arrays_of
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.steps import Run
 from userprofile.report.quality import Judged

@@ -53,6 +53,21 @@ class OpsModels(dy.Schema):
     code_version = dy.String(nullable=False)
 
 
+class OpsServing(dy.Schema):
+    """ops.serving: one row per decision on which model scores. Of a date, the last decision of the latest date up to it
+    counts.
+    """
+
+    run_id = dy.String(primary_key=True)
+    candidate = dy.String(primary_key=True)  # the model decided upon
+    decided_at = utc()
+    valid_from = dy.Date(nullable=False)  # as-of dates from this on
+    decision = dy.Enum(["promoted", "declined", "rolled_back"], nullable=False)
+    serving = dy.String(nullable=False)  # the model that scores from then on
+    instead_of = dy.String(nullable=True)  # the one that did before; null where there was none
+    because = dy.String(nullable=False)
+
+
 class WrittenParts(dy.Schema):
     """Files of tables that workers have written and no commit has taken in yet (tables/parts.py). Not a table."""
 
