@@ -6,7 +6,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 
 # What a user may set, as in: make run SOURCE=demo_shop USERS=20000
 SOURCE ?= complete_journey
-JOBS := run ingest_events refine_events embed_items build_features update_features backfill build_training_set audit_features \
+JOBS := run ingest_events refine_events embed_items build_features update_features backfill check_tables build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard promote_model rollback_model infer_profiles \
 	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
 	export_audience replay_quarantine pseudonym generate_demo_shop
@@ -51,6 +51,7 @@ embed_items: ## texts and images of items to vectors, by networks that packages 
 build_features: ## silver to features and sequences per user, as of one date or several
 update_features: ## the same as of one DATE, out of an earlier date's and of what came since
 backfill: ## the same as of every day of a span; begun again, it goes on where it stopped
+check_tables: ## what is expected of events and features, check_tables.tables; exit code 3 where it does not hold
 build_training_set: ## features and labels of several as-of dates
 audit_features: ## a report on leaks and drift of the training set; exit code 3 where a feature leaks
 select_features: ## the features worth training on; SET=train_model.features=selected trains on them

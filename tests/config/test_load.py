@@ -30,7 +30,9 @@ def model_leaves(model, above=""):
 
 
 def test_base_yaml_and_the_model_hold_the_same_keys(checkout):
-    base = set(leaves(yaml.safe_load((checkout / "conf/base.yaml").read_text())))
+    tree = yaml.safe_load((checkout / "conf/base.yaml").read_text())
+    tree["check_tables"]["tables"] = None  # by names of tables
+    base = set(leaves(tree))
     model = {key for key in model_leaves(Config) if not key.startswith(("source.", "language."))}
     assert base == model
 

@@ -118,6 +118,33 @@ class EvaluateModel(Section):
     seed: int
 
 
+class ColumnExpectation(Section):
+    """What must hold of a column; null where anything may."""
+
+    nulls: Share | None = None
+    least: float | None = None
+    most: float | None = None
+    drift: Positive | None = None
+
+
+class TableExpectation(Section):
+    """What must hold of a table's rows."""
+
+    rows: int
+    change: Positive | None = None
+    unique: bool = False
+    columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
+
+
+class CheckTables(Section):
+    """What must hold of tables before anything is said from them."""
+
+    dates: Count
+    users: Count
+    seed: int
+    tables: dict[str, TableExpectation]
+
+
 class PromoteModel(Section):
     """Which model scores."""
 
@@ -212,6 +239,7 @@ class Config(Section):
     build_training_set: BuildTrainingSet
     audit_features: AuditFeatures
     select_features: SelectFeatures
+    check_tables: CheckTables
     train_model: TrainModel
     pretrain_model: PretrainModel
     finetune_model: FinetuneModel

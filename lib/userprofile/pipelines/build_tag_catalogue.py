@@ -12,13 +12,14 @@ import polars as pl
 from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.scorings import scorings
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.table_checks import CHECKS
 from userprofile.pipelines.tag_counts import counts_of
 from userprofile.report.tags import Checked, Page, given, tags_page
 from userprofile.schemas.ops import OpsChecks
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.tables.store import TableVersion
 
-PAGE, CHECKS = "tags.html", "ops.checks"
+PAGE = "tags.html"
 
 
 def build_tag_catalogue(run: Run) -> Step:

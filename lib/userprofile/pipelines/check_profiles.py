@@ -20,6 +20,7 @@ from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.later_outcomes import Later, bought, outcomes, purchases
 from userprofile.pipelines.outcome_counts import Told, of_tagged_values, of_users, of_values
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.table_checks import CHECKS
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
 from userprofile.schemas.entities import SilverItems
@@ -32,7 +33,7 @@ from userprofile.tables.store import TableVersion
 from userprofile.tags.judging import Measured, base_rate, measures, passed
 from userprofile.windows import AsOf
 
-CHECKS = "ops.checks"
+KINDS = ("tags", "affinity")
 EVERY_TAG = 1_000_000  # a profile shows fewer, but each is to be checked
 AFFINITIES = ("category_1", "category_2", "category_3", "brand")
 
@@ -174,4 +175,5 @@ def _named(check: str, found: list[Measured]) -> list[Measured]:
 def _write(run: Run, as_of: AsOf, checks: list[dict[str, Any]]) -> TableVersion:
     told = {"run_id": run.run_id, "as_of_date": as_of.date, "checked_at": run.started_at}
     rows = OpsChecks.validate(pl.DataFrame([{**row, **told} for row in checks], infer_schema_length=None), cast=True)
-    return run.store.replace_small(rows, CHECKS, OpsChecks, where=f"as_of_date = date'{as_of.date}'")
+    where = f"as_of_date = date'{as_of.date}' and `check` in {KINDS}"
+    return run.store.replace_small(rows, CHECKS, OpsChecks, where=where)

@@ -34,7 +34,7 @@ PAGE, FIGURES, DATABASE, EVENTS = "evaluation.html", "evaluation.json", "mlflow.
 
 
 def evaluate_model(run: Run) -> Step:
-    """Of the latest model that was trained as of the date, whether it serves or not. Raises DataGateError without one."""
+    """Of the latest model trained as of the date, whether it serves or not. Raises DataGateError if there is none."""
     as_of = scoring_date(run, log_range(run, run.pinned("silver.events", made_by="refine_events"))).date
     model = needed_model(run, as_of)
     examples = TableVersion(EXAMPLES, model["training_version"], 0)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import polars as pl
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -17,6 +18,7 @@ from userprofile.explain.wording import Wording
 from userprofile.features.catalogue import user_features_schema
 from userprofile.heads.serving import Serving
 from userprofile.inference.space import SPACE_FILE, Space
+from userprofile.pipelines.check_tables import before_date
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.models import model_files
@@ -24,6 +26,7 @@ from userprofile.pipelines.promote_model import decide_on_new
 from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.table_checks import SECTION, require_expectations, require_quality
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
 from userprofile.schemas.arrow import arrow_schema
@@ -37,7 +40,7 @@ from userprofile.versions import code_version
 
 PROFILES = "gold.user_profiles"
 NO_MODEL = "none"
-SECTIONS = ("source", "language", "tags")
+SECTIONS = ("source", "language", "tags", SECTION)
 
 
 def infer_profiles(run: Run) -> Step:
@@ -45,6 +48,7 @@ def infer_profiles(run: Run) -> Step:
     there is none. A model trained since then is decided on first (promote_model).
     """
     require_tags(run)
+    require_expectations(run)
     features = run.pinned("gold.user_features", made_by="build_features")
     sequences = run.pinned("gold.user_sequences", made_by="build_features")
     events = run.pinned("silver.events", made_by="refine_events")
@@ -87,10 +91,24 @@ def _infer(
     }
     profiles = profiles.join(consent, "user_id", "left").withColumns(versions).select(*UserProfiles.column_names())
     where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
-    written = run.store.replace(profiles, PROFILES, UserProfiles, where=where)
+    profiles = profiles.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        checks = require_quality(run, PROFILES, profiles, as_of=as_of, before=_before(run, as_of))
+        written = run.store.replace(profiles, PROFILES, UserProfiles, where=where)
+    finally:
+        profiles.unpersist()
     figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}
     figures |= {"model_version": model["model_version"]} if model else {}
-    return Outcome([written], figures | ({"scores_missing_because": reason} if reason else {}))
+    return Outcome(
+        [written, *([checks] if checks else [])], figures | ({"scores_missing_because": reason} if reason else {})
+    )
+
+
+def _before(run: Run, as_of: date) -> DataFrame | None:
+    """Profiles of the date before, of all models that scored it."""
+    if not run.store.exists(PROFILES):
+        return None
+    return before_date(run.store.read(run.store.pin(PROFILES), UserProfiles), as_of)
 
 
 def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:

@@ -13,13 +13,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.pipelines import report_events, report_profiles
-from userprofile.pipelines.check_profiles import CHECKS
+from userprofile.pipelines.check_profiles import KINDS
 from userprofile.pipelines.infer_profiles import PROFILES, wording_of
 from userprofile.pipelines.report_changes import compared, profiles_before
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.report_quality import in_units, judged_scores, model_of
 from userprofile.pipelines.segment_users import SEGMENTS
 from userprofile.pipelines.steps import Run
+from userprofile.pipelines.table_checks import CHECKS
 from userprofile.report import behaviour, changes, intake, people, quality, tastes
 from userprofile.report.section import Section
 from userprofile.report.words import figure, money
@@ -98,7 +99,9 @@ def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section
     counts, users = report_profiles.tag_counts(profiled.rows), profiled.head["users"]
     if CHECKS not in moment.tables:
         return tastes.tags_section(counts, users)
-    checks = run.store.small(moment.tables[CHECKS], OpsChecks)
+    checks = run.store.small(moment.tables[CHECKS], OpsChecks).filter(pl.col("check").is_in(KINDS))
+    if checks.is_empty():
+        return tastes.tags_section(counts, users)
     last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())
     checked = str(last["as_of_date"].max())
     return tastes.tags_section(counts, users, came_true=tastes.foretold(last), checked=checked)

@@ -79,18 +79,22 @@ class WrittenParts(dy.Schema):
 
 
 class OpsChecks(dy.Schema):
-    """ops.checks: one row per number that a check of profiles against later behaviour brought (check_profiles)."""
+    """ops.checks: one row per number that a check brought: of what profiles foretold (check_profiles), or of what is
+    expected of a table (check_tables, infer_profiles).
+    """
 
     run_id = dy.String(primary_key=True)
-    check = dy.String(primary_key=True)  # tags, or affinity
-    subject = dy.String(primary_key=True)  # the tag's name in its file, or the column of the profile
-    measure = dy.String(primary_key=True)  # precision, recall, f1, lift; hit_rate
+    check = dy.String(primary_key=True)  # tags, affinity, or the table's name
+    subject = dy.String(primary_key=True)  # the tag's name in its file, or the column; "rows" of the table itself
+    measure = dy.String(primary_key=True)  # precision, recall, f1, lift; hit_rate; or of audit/limits.py
     as_of_date = dy.Date(nullable=False)  # what was said is of before it, what happened of after
     value = dy.Float64(nullable=False)
     low = dy.Float64(nullable=True)  # of a 95 % interval
     high = dy.Float64(nullable=True)
-    base_rate = dy.Float64(nullable=True)  # how often it happens to anybody, or, of a value, to anybody with that value
-    rows = dy.Int64(nullable=False)  # what was said so often
+    base_rate = dy.Float64(
+        nullable=True
+    )  # how often it happens to anybody, or, of a value, to anybody with that value; usual rows
+    rows = dy.Int64(nullable=False)  # what was said so often; rows checked
     passed = dy.Bool(nullable=True)  # null where the interval reaches over the base rate: too few to tell
     expects = dy.String(nullable=True)
     checked_at = utc()

@@ -1,0 +1,113 @@
+"""What must hold of a table's rows, and which of it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Protocol
+
+from userprofile.audit.drift import Drift
+
+OF_TABLE = "rows"  # the subject of what is not about a column
+
+
+class OfColumn(Protocol):
+    """What must hold of a column; None where anything may."""
+
+    @property
+    def nulls(self) -> float | None:
+        """Their share, at most."""
+
+    @property
+    def least(self) -> float | None: ...
+
+    @property
+    def most(self) -> float | None: ...
+
+    @property
+    def drift(self) -> float | None:
+        """Population stability index against the date before, at most."""
+
+
+class OfTable(Protocol):
+    """What must hold of a table."""
+
+    @property
+    def rows(self) -> int:
+        """At least."""
+
+    @property
+    def change(self) -> float | None:
+        """Share by which rows may differ from the usual number."""
+
+    @property
+    def unique(self) -> bool:
+        """Whether a key may be there once only."""
+
+    @property
+    def columns(self) -> Mapping[str, OfColumn]: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A number measured, and whether it is as expected."""
+
+    subject: str  # a column, or OF_TABLE
+    measure: str
+    value: float
+    expects: str
+    passed: bool
+    usual: float | None = None
+
+    def told(self) -> str:
+        """In words."""
+        return f"{self.subject}: {self.measure} {self.value:.6g}, expected {self.expects}"
+
+
+def findings(
+    expected: OfTable,
+    *,
+    rows: int,
+    keys: int,
+    earlier: Sequence[int],
+    columns: Mapping[str, Mapping[str, float | None]],
+) -> list[Finding]:
+    """Of a table with so many rows and different keys; `earlier` are the rows of dates before.
+
+    `columns` has of each expected column `nulls`, their number, and `least` and `most`, None where all are null.
+    """
+    found = [_at_least(OF_TABLE, "rows", rows, expected.rows)]
+    if expected.change is not None and earlier:
+        found.append(_near(rows, median(earlier), expected.change))
+    if expected.unique:
+        found.append(_at_most(OF_TABLE, "doubled", rows - keys, 0))
+    for name, limits in expected.columns.items():
+        measured = columns[name]
+        least, most = measured["least"], measured["most"]
+        if limits.nulls is not None and rows:
+            found.append(_at_most(name, "nulls", (measured["nulls"] or 0) / rows, limits.nulls))
+        if limits.least is not None and least is not None:
+            found.append(_at_least(name, "least", least, limits.least))
+        if limits.most is not None and most is not None:
+            found.append(_at_most(name, "most", most, limits.most))
+    return found
+
+
+def drift_findings(expected: OfTable, found: Sequence[Drift]) -> list[Finding]:
+    """Of columns whose drift has a limit; what chance alone might have made passes."""
+    limits = {one.feature: expected.columns[one.feature].drift or 0.0 for one in found}
+    return [_at_most(one.feature, "drift", one.index, max(limits[one.feature], one.by_chance)) for one in found]
+
+
+def _at_least(subject: str, measure: str, value: float, limit: float) -> Finding:
+    return Finding(subject, measure, value, f"at least {limit:.6g}", value >= limit)
+
+
+def _at_most(subject: str, measure: str, value: float, limit: float) -> Finding:
+    return Finding(subject, measure, value, f"at most {limit:.6g}", value <= limit)
+
+
+def _near(rows: int, usual: float, change: float) -> Finding:
+    low, high = usual * (1 - change), usual * (1 + change)
+    return Finding(OF_TABLE, "change", rows, f"{low:.0f} to {high:.0f}", low <= rows <= high, usual)

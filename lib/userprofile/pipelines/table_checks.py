@@ -1,0 +1,127 @@
+"""Expectations of tables, as configured: measured by Spark, kept in ops.checks, and a gate where one is not met."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from userprofile.audit.drift import drifts
+from userprofile.audit.limits import OF_TABLE, Finding, drift_findings, findings
+from userprofile.config.settings import TableExpectation
+from userprofile.errors import DataGateError, UsageError
+from userprofile.features.catalogue import user_features_schema
+from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.steps import Run
+from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.ops import OpsChecks
+from userprofile.schemas.profiles import UserProfiles
+from userprofile.tables.store import TableVersion
+
+CHECKS = "ops.checks"
+SECTION = "check_tables"
+
+
+def classes(run: Run) -> dict[str, type[dy.Schema]]:
+    """Of the tables that may be expected something of."""
+    catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
+    features = user_features_schema(catalogue)
+    return {"silver.events": SilverEvents, "gold.user_features": features, "gold.user_profiles": UserProfiles}
+
+
+def require_expectations(run: Run) -> None:
+    """Raise UsageError for the first expectation of a table or a column that is not there."""
+    known = classes(run)
+    for table, expected in run.config.check_tables.tables.items():
+        key = f"check_tables.tables.{table}"
+        if table not in known:
+            raise UsageError(f"{key}: no such table is checked", expected=", ".join(known), received=table)
+        for name in expected.columns:
+            if name not in known[table].column_names():
+                raise UsageError(f"{key}.columns: the table has no such column", expected="one of its", received=name)
+
+
+def require_quality(
+    run: Run, table: str, rows: DataFrame, *, as_of: date, before: DataFrame | None
+) -> TableVersion | None:
+    """Measure what is expected of the table's rows of the date, and keep the findings in ops.checks.
+
+    `before` are rows of an earlier date, if there are any: drift is told from them. None where nothing is expected.
+    Raises DataGateError, after all was measured, for whatever is not as expected.
+    """
+    expected = run.config.check_tables.tables.get(table)
+    if expected is None:
+        return None
+    measured = _measured(rows, expected, classes(run)[table].primary_key())
+    found = findings(expected, earlier=_rows_before(run, table, as_of), **measured)
+    found += drift_findings(expected, _drifts(run, expected, rows, before) if before is not None else [])
+    written = _write(run, table, as_of, found, measured["rows"])
+    if broken := [one.told() for one in found if not one.passed]:
+        raise DataGateError(
+            f"{table} as of {as_of} is not as expected",
+            expected=f"what check_tables.tables.{table} says",
+            received="; ".join(broken),
+            fix="mend the data, or the expectation; what was published before stands as it was",
+        )
+    return written
+
+
+def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> dict[str, Any]:
+    """What audit.limits.findings takes, in one pass."""
+    asked: list[Column] = [F.count("*").alias("rows")]
+    asked.append((F.count_distinct(*key) if expected.unique else F.lit(0)).alias("keys"))
+    for name in expected.columns:
+        number = F.col(name).cast("double")
+        asked += [F.count_if(F.col(name).isNull()).alias(f"{name} nulls")]
+        asked += [F.min(number).alias(f"{name} least"), F.max(number).alias(f"{name} most")]
+    row = rows.agg(*asked).collect()[0]
+    columns = {name: {one: row[f"{name} {one}"] for one in ("nulls", "least", "most")} for name in expected.columns}
+    return {"rows": row["rows"], "keys": row["keys"], "columns": columns}
+
+
+def _drifts(run: Run, expected: TableExpectation, rows: DataFrame, before: DataFrame) -> Any:
+    names = [name for name, limits in expected.columns.items() if limits.drift is not None]
+    if not names:
+        return []
+    settings = run.config.check_tables
+
+    def some(frame: DataFrame) -> pl.DataFrame:
+        by_hash = F.xxhash64(F.lit(settings.seed), "user_id")
+        return pl.DataFrame(frame.orderBy(by_hash).select(*names).limit(settings.users).toArrow())
+
+    return drifts(some(before), some(rows), names=names, between=("before", "now"))
+
+
+def _rows_before(run: Run, table: str, as_of: date) -> list[int]:
+    """Of the last dates that were as expected."""
+    if not run.store.exists(CHECKS):
+        return []
+    told = run.store.small(run.store.pin(CHECKS), OpsChecks).filter(
+        (pl.col("check") == table) & (pl.col("subject") == OF_TABLE) & (pl.col("as_of_date") < as_of)
+    )
+    good = told.group_by("as_of_date").agg(pl.col("passed").all(), pl.col("rows").first()).filter("passed")
+    return good.sort("as_of_date").tail(run.config.check_tables.dates)["rows"].to_list()
+
+
+def _write(run: Run, table: str, as_of: date, found: list[Finding], rows: int) -> TableVersion:
+    shared = {"run_id": run.run_id, "check": table, "as_of_date": as_of, "rows": rows, "checked_at": run.started_at}
+    told = [
+        {
+            **shared,
+            "subject": one.subject,
+            "measure": one.measure,
+            "value": float(one.value),
+            "passed": one.passed,
+            "expects": one.expects,
+            "base_rate": one.usual,
+        }
+        for one in found
+    ]
+    empty = OpsChecks.create_empty()
+    frame = pl.concat([empty, pl.DataFrame(told, infer_schema_length=None)], how="diagonal_relaxed")
+    where = f"as_of_date = date'{as_of}' and `check` = '{table}'"
+    return run.store.replace_small(OpsChecks.validate(frame, cast=True), CHECKS, OpsChecks, where=where)

@@ -1,0 +1,87 @@
+"""The gate before profiles: what is expected holds, or nothing is published."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.check_tables import check_tables
+from userprofile.pipelines.infer_profiles import infer_profiles
+from userprofile.pipelines.run import run_path
+
+
+@pytest.fixture
+def expecting(tmp_path):
+    """Arguments by which something is expected of a table."""
+
+    def arguments(table: str, text: str) -> list[str]:
+        path = tmp_path / "expected.yaml"
+        path.write_text(f"check_tables: {{tables: {{{table}: {text}}}}}")
+        return ["--conf", str(path)]
+
+    return arguments
+
+
+def rows_of(tmp_path, name: str) -> pl.DataFrame:
+    return pl.DataFrame(DeltaTable(tmp_path / "warehouse" / "my_shop" / name).to_pyarrow_table())
+
+
+@pytest.mark.slow
+def test_profiles_that_are_not_as_expected_leave_the_last_ones_in_place(job, refined, expecting, tmp_path):
+    assert job("build_features", build_features, "--source", refined).code == 0
+    good = job("infer_profiles", infer_profiles, "--source", refined)
+    assert good.code == 0, good.errors
+    before = DeltaTable(tmp_path / "warehouse" / "my_shop" / "gold" / "user_profiles").version()
+
+    impossible = expecting("gold.user_profiles", "{columns: {orders_all: {most: 0}}}")
+    ended = job("infer_profiles", infer_profiles, "--source", refined, *impossible)
+    assert ended.code == 3
+    assert "gold.user_profiles as of 2024-01-21 is not as expected" in ended.errors
+    assert "orders_all: most 1, expected at most 0" in ended.errors
+    assert DeltaTable(tmp_path / "warehouse" / "my_shop" / "gold" / "user_profiles").version() == before
+
+    told = rows_of(tmp_path, "ops/checks").filter(pl.col("check") == "gold.user_profiles")
+    assert told.filter(~pl.col("passed"))["subject"].to_list() == ["orders_all"]
+    assert rows_of(tmp_path, "ops/failures")["step"].to_list() == ["infer_profiles"]
+
+    again = job("infer_profiles", infer_profiles, "--source", refined)
+    assert again.code == 0
+    assert again.result["steps"] == {"infer_profiles": 0.0}
+
+
+def test_a_date_with_half_the_users_of_the_dates_before_is_stopped(job, refined, expecting):
+    dates = ["2024-01-03", "2024-01-21"]  # two users, then two again
+    for day in dates:
+        assert job("build_features", build_features, "--source", refined, "--as-of", day).code == 0
+    first = job("check_tables", check_tables, "--source", refined, "--as-of", dates[0])
+    assert first.code == 0, first.errors
+    assert first.result["metrics"]["check_tables"]["tables"] == 2
+    same = job("check_tables", check_tables, "--source", refined, "--as-of", dates[1])
+    assert same.code == 0, same.errors
+    many = expecting("gold.user_features", "{rows: 3}")
+    fewer = job("check_tables", check_tables, "--source", refined, "--as-of", dates[1], *many)
+    assert (fewer.code, "rows: rows 2, expected at least 3" in fewer.errors) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "told"),
+    [
+        ("gold.users", "{rows: 1}", "check_tables.tables.gold.users: no such table is checked"),
+        (
+            "gold.user_profiles",
+            "{columns: {age: {least: 0}}}",
+            "gold.user_profiles.columns: the table has no such column",
+        ),
+        ("gold.user_profiles", "{columns: {orders_all: {nulls: 2}}}", "nulls"),
+    ],
+)
+@pytest.mark.parametrize("pipeline", [check_tables, run_path])
+def test_a_wrong_expectation_ends_a_job_before_any_work(
+    job, mapping, log, good, expecting, tmp_path, pipeline, table, text, told
+):
+    wrong = expecting(table, text)
+    ended = job(pipeline.__name__, pipeline, "--source", mapping, "--input", log(good), *wrong)
+    assert (ended.code, told in ended.errors) == (2, True), ended.errors
+    assert list((tmp_path / "warehouse").rglob("_delta_log")) == []
