@@ -9,7 +9,7 @@ SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill check_tables build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard promote_model rollback_model infer_profiles \
 	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
-	export_audience replay_quarantine pseudonym generate_demo_shop
+	export_audience replay_quarantine show_status rerun pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -75,6 +75,8 @@ build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what ca
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
 check_profiles: ## what tags and affinities of an earlier date foretold, and what came true
 export_audience: ## a saved AUDIENCE as a file of who consented to a PURPOSE, FORMAT=csv or parquet
+show_status: ## what runs, what ran and how it ended, what serves, and how to go on
+rerun: ## a job again as an earlier RUN of it was started
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended
 pseudonym: ## raw user ids on standard input to pseudonyms
 generate_demo_shop: SOURCE = demo_shop
@@ -174,7 +176,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
 #@   MODEL=<model_version>   of promote_model: the one to serve
 #@   A= B=                  of compare_runs: two runs
-#@   RUN=e177608a797e        of build_report: the page of an earlier run, as its JSON line or ops.runs names it
+#@   RUN=e177608a797e        of build_report: the page of an earlier run; of rerun: the run; make show_status names them
 #@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]

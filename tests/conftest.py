@@ -22,6 +22,9 @@ hypothesis.settings.load_profile("suite")
 # Frames of tests are small, and threads that wait for each other cost more than they bring.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
+# Where a test reads what a job says: no test runs on a terminal.
+os.environ["USERPROFILE_LOG"] = "text"
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 

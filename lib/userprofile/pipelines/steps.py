@@ -53,7 +53,6 @@ class Run:
 
     run_id: str
     config: Config
-    spark: SparkSession
     store: Store
     started_at: datetime
     say: Callable[[str], None]
@@ -72,6 +71,11 @@ class Run:
     file_format: str = "csv"
     force: bool = False
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def spark(self) -> SparkSession:
+        """The one session."""
+        return self.store.spark
 
     @property
     def as_of(self) -> date | None:

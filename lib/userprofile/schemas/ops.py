@@ -29,6 +29,20 @@ class OpsRuns(dy.Schema):
     metrics = dy.String(nullable=False)  # a JSON object of figures in domain units
 
 
+class OpsJobs(dy.Schema):
+    """ops.jobs: one row per run of a job that may write, once it has ended; none of what was refused at once."""
+
+    run_id = dy.String(primary_key=True)
+    job = dy.String(nullable=False)
+    arguments = dy.List(dy.String(nullable=False), nullable=False)  # of the command line
+    correlation_id = dy.String(nullable=False)  # of what started it; the run's own where nothing did
+    started_at = utc()
+    seconds = dy.Float64(nullable=True)  # null where nobody saw it end
+    status = dy.Enum(["done", "failed", "killed"], nullable=False)
+    exit_code = dy.Int32(nullable=True)  # errors.ExitCode; null where nobody saw it end
+    error = dy.String(nullable=True)  # what happened; of a defect only its kind
+
+
 class OpsFailures(dy.Schema):
     """ops.failures: one row per step that ended its run before it was done."""
 

@@ -52,8 +52,14 @@ class Transaction:
 class Store:
     """The tables of one source, at `<root>/<layer>/<name>`."""
 
-    def __init__(self, spark: SparkSession, root: str, *, run_id: str = "") -> None:
-        self.spark, self.root, self.run_id = spark, root.rstrip("/"), run_id
+    def __init__(self, spark: SparkSession | None, root: str, *, run_id: str = "") -> None:
+        self._spark, self.root, self.run_id = spark, root.rstrip("/"), run_id
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session by which large tables are read and written; small ones need none."""
+        assert self._spark is not None, "opened without Spark, only small tables can be read"
+        return self._spark
 
     def path(self, table: str) -> str:
         """The folder or URI of `layer.name`."""
@@ -167,13 +173,7 @@ class Store:
         return self._write(frame, table, schema, mode="overwrite", options=options)
 
     def _write(
-        self,
-        frame: DataFrame,
-        table: str,
-        schema: type[dy.Schema],
-        *,
-        mode: str,
-        options: dict[str, str],
+        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, mode: str, options: dict[str, str]
     ) -> TableVersion:
         self._require_columns(frame.schema, table, schema)
         with one_writer(self.path(table)), _clear_errors(table):
@@ -188,7 +188,6 @@ class Store:
 
     @staticmethod
     def _require_columns(received: StructType, table: str, schema: type[dy.Schema]) -> None:
-        """Those of the class; the table itself refuses nulls."""
         what = f"the rows to be written to {table} have other columns"
         require_same_schema(received, _spark_schema(schema), what=what, nullability=False)
 
