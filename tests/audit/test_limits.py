@@ -6,7 +6,7 @@ import pytest
 
 from userprofile.audit.drift import Drift
 from userprofile.audit.limits import drift_findings, findings
-from userprofile.config.settings import ColumnExpectation, TableExpectation
+from userprofile.config.publishing import ColumnExpectation, TableExpectation
 
 SCORE = ColumnExpectation(nulls=0.1, least=0, most=1, drift=0.5)
 EXPECTED = TableExpectation(rows=1, change=0.5, unique=True, columns={"score": SCORE})

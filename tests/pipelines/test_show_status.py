@@ -81,7 +81,8 @@ def test_a_killed_job_is_told_by_the_next_one(job, look, refined, tmp_path, pyth
     code = (
         "import os, signal\n"
         "from userprofile.tables.locks import Holder, one_job\n"
-        f"with one_job({str(root)!r}, Holder('dead', 'train_model', ('--source', 'x'), 'dag', '2026-01-01T00:00:00+00:00', 1)):\n"
+        "holder = Holder('dead', 'train_model', ('--source', 'x'), 'dag', '2026-01-01T00:00:00+00:00', 1)\n"
+        f"with one_job({str(root)!r}, holder):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], env=python_environment, check=False)

@@ -11,11 +11,10 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 from userprofile.config.language import Language
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
-from userprofile.config.values import Count, Duration, Horizon, Positive, Section
+from userprofile.config.publishing import CheckTables, PromoteModel
+from userprofile.config.values import Count, Duration, Horizon, Positive, Section, Share
 from userprofile.features.own import FeatureFile
 from userprofile.tags.definition import TagFile
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _tag_file(path: object, info: ValidationInfo) -> TagFile:
@@ -115,42 +114,6 @@ class EvaluateModel(Section):
     draws: Count
     largest_gap: Positive
     projected_users: Count
-    seed: int
-
-
-class ColumnExpectation(Section):
-    """What must hold of a column; null where anything may."""
-
-    nulls: Share | None = None
-    least: float | None = None
-    most: float | None = None
-    drift: Positive | None = None
-
-
-class TableExpectation(Section):
-    """What must hold of a table's rows."""
-
-    rows: int
-    change: Positive | None = None
-    unique: bool = False
-    columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
-
-
-class CheckTables(Section):
-    """What must hold of tables before anything is said from them."""
-
-    dates: Count
-    users: Count
-    seed: int
-    tables: dict[str, TableExpectation]
-
-
-class PromoteModel(Section):
-    """Which model scores."""
-
-    model: str
-    examples: Count
-    draws: Count
     seed: int
 
 

@@ -48,6 +48,7 @@ def _in_seconds(duration: timedelta) -> str:
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_in_seconds)]
 Horizon = Annotated[timedelta, BeforeValidator(parse_horizon), PlainSerializer(_in_seconds)]
 Timezone = Annotated[str, BeforeValidator(parse_timezone)]

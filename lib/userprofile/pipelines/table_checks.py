@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from userprofile.audit.drift import drifts
 from userprofile.audit.limits import OF_TABLE, Finding, drift_findings, findings
-from userprofile.config.settings import TableExpectation
+from userprofile.config.publishing import TableExpectation
 from userprofile.errors import DataGateError, UsageError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import feature_catalogue
