@@ -6,6 +6,8 @@ import dataframely as dy
 import pyarrow as pa
 import pytest
 from delta import exceptions
+from deltalake import write_deltalake
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
 from userprofile.errors import ConflictError, DataGateError, ExitCode
@@ -147,6 +149,24 @@ def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store, spark
     assert raised.value.received == "NOT NULL constraint violated for column: user_id"
     assert store.pin(TABLE) == before
     assert held(store) == [("a", FIRST, 1)]
+
+
+class SpendInRange(Spend):
+    """With amounts that must not be below 0."""
+
+    amount = dy.Int64(nullable=True, min=0)
+
+
+def test_a_checked_table_refuses_what_is_out_of_range_whoever_writes(store, spark):
+    before = store.replace(frame([a_row("a")], SpendInRange), TABLE, SpendInRange, checked=True)
+    schema = "user_id string, as_of_date date, amount bigint, codes array<int>"
+    bad = spark.createDataFrame([("b", FIRST, None, [1]), ("c", FIRST, -1, [1])], schema)
+    with pytest.raises(DataGateError, match=r"a row for gold\.spend has a value out of its range") as raised:
+        store.replace(bad, TABLE, SpendInRange)
+    assert raised.value.received.startswith("CHECK constraint amount_range (amount >= 0)")
+    with pytest.raises(DeltaError, match="1 rows failed validation"):
+        write_deltalake(store.path(TABLE), bad.toArrow().slice(1), mode="append")
+    assert store.pin(TABLE) == before
 
 
 def test_the_log_of_a_table_knows_the_bounds_of_a_column(store):

@@ -94,7 +94,7 @@ def _infer(
     profiles = profiles.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         checks = require_quality(run, PROFILES, profiles, as_of=as_of, before=_before(run, as_of))
-        written = run.store.replace(profiles, PROFILES, UserProfiles, where=where)
+        written = run.store.replace(profiles, PROFILES, UserProfiles, where=where, checked=True)
     finally:
         profiles.unpersist()
     figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}

@@ -35,15 +35,15 @@ class UserProfiles(PerUser):
     """One row per user, as-of date and model. Money is in minor units of `currency`; null is "not known"."""
 
     model_version = dy.String(primary_key=True)  # "none" where no model could be trained
-    days_since_any = dy.Float64(nullable=True)
-    days_since_purchase = dy.Float64(nullable=True)
-    tenure_days = dy.Float64(nullable=True)
-    orders_all = dy.Int64(nullable=False)
+    days_since_any = dy.Float64(nullable=True, min=0)
+    days_since_purchase = dy.Float64(nullable=True, min=0)
+    tenure_days = dy.Float64(nullable=True, min=0)
+    orders_all = dy.Int64(nullable=False, min=0)
     spend_all = dy.Int64(nullable=True)  # null is "bought, but the log has no amounts"
     currency = dy.String(nullable=True)
-    rfm_recency_score = dy.Int8(nullable=True)  # 1 to 5, 5 is best
-    rfm_frequency_score = dy.Int8(nullable=True)
-    rfm_monetary_score = dy.Int8(nullable=True)
+    rfm_recency_score = dy.Int8(nullable=True, min=1, max=5)  # 1 to 5, 5 is best
+    rfm_frequency_score = dy.Int8(nullable=True, min=1, max=5)
+    rfm_monetary_score = dy.Int8(nullable=True, min=1, max=5)
     rfm_segment = dy.String(nullable=True)
     category_1_affinity = scored()
     category_2_affinity = scored()
@@ -58,8 +58,8 @@ class UserProfiles(PerUser):
     # All of the window from gap to gap + horizon after the date; null where the log does not teach it, or as it says.
     purchase_probability = dy.Float64(nullable=True, min=0, max=1)  # calibrated, as are all probabilities here
     churn_probability = dy.Float64(nullable=True, min=0, max=1)  # of no purchase; null for who did not buy of late
-    expected_spend = dy.Int64(nullable=True)
-    days_to_purchase = dy.Float64(nullable=True)  # by then half of such users have bought; null if beyond the window
+    expected_spend = dy.Int64(nullable=True, min=0)
+    days_to_purchase = dy.Float64(nullable=True, min=0)  # by then half of such users have bought; null beyond it
     next_action = _named()  # of the first event, where there is one; adds up to 1
     window_actions = _named()  # each action's own probability to come at all
     next_categories = _named()  # the likeliest categories of purchases, each with its own probability

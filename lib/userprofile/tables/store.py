@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,24 +11,17 @@ import dataframely as dy
 import deltalake
 import polars as pl
 import pyarrow as pa
-from delta import exceptions as conflicts
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
-from userprofile.errors import ConflictError, DataGateError
 from userprofile.schemas.arrow import Columns, arrow_schema
+from userprofile.schemas.ranges import range_checks
 from userprofile.tables.expectations import gained, lost, require_partition, require_same_schema
 from userprofile.tables.locks import one_writer
 from userprofile.tables.parts import add_actions
-
-_CONFLICTS = tuple(getattr(conflicts, name) for name in conflicts.__all__)  # they have no common base in Python
-_NULL_REFUSED = re.compile(
-    r"NOT NULL constraint violated for column: \S+[^\s.]|Casting field '\S+' with null values"  # Delta's, Arrow's
-)
+from userprofile.tables.refusals import clear_errors, made_by_one
 
 
 @dataclass(frozen=True)
@@ -153,7 +145,7 @@ class Store:
 
     @contextmanager
     def _without_spark(self, table: str, schema: Columns, partition: str = "") -> Iterator[deltalake.DeltaTable]:
-        with one_writer(self.path(table)), _clear_errors(table):
+        with one_writer(self.path(table)), clear_errors(table):
             self._create(table, schema, partition)
             yield deltalake.DeltaTable(self.path(table))
 
@@ -167,17 +159,31 @@ class Store:
         options = {"txnAppId": transaction.application, "txnVersion": str(transaction.version)}
         return self._write(frame, table, schema, mode="append", options=options)
 
-    def replace(self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "") -> TableVersion:
-        """Put `frame` in the place of all rows, or of those where the SQL condition `where` holds, in one commit."""
+    def replace(
+        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, where: str = "", checked: bool = False
+    ) -> TableVersion:
+        """Put `frame` in the place of all rows, or of those where the SQL condition `where` holds, in one commit.
+
+        A table that is made `checked` refuses, whoever writes, what is out of its class's ranges.
+        """
         options = {"replaceWhere": where} if where else {}
-        return self._write(frame, table, schema, mode="overwrite", options=options)
+        return self._write(frame, table, schema, mode="overwrite", options=options, checked=checked)
 
     def _write(
-        self, frame: DataFrame, table: str, schema: type[dy.Schema], *, mode: str, options: dict[str, str]
+        self,
+        frame: DataFrame,
+        table: str,
+        schema: type[dy.Schema],
+        *,
+        mode: str,
+        options: dict[str, str],
+        checked: bool = False,
     ) -> TableVersion:
         self._require_columns(frame.schema, table, schema)
-        with one_writer(self.path(table)), _clear_errors(table):
+        with one_writer(self.path(table)), clear_errors(table):
             if self._create(table, schema, ""):
+                if checked:
+                    deltalake.DeltaTable(self.path(table)).alter.add_constraint(range_checks(schema))
                 mode, options = "append", {name: value for name, value in options.items() if name != "replaceWhere"}
             before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*schema.column_names()).write.format("delta").mode(mode)
@@ -194,7 +200,7 @@ class Store:
     def _create(self, table: str, schema: Columns, partition: str) -> bool:
         """Make the table and say so, or give it the columns that it lacks; Delta refuses nulls where none may be."""
         if not self.exists(table):
-            with _made_by_one(table):
+            with made_by_one(table):
                 deltalake.DeltaTable.create(self.path(table), arrow_schema(schema), partition_by=partition or None)
             return True
         columns = _spark_schema(schema)
@@ -216,33 +222,3 @@ def _rows_brought(commit: Mapping[str, Any]) -> int:
     """Without those that shared a file with replaced ones, and were copied."""
     counted = commit["operationMetrics"]
     return int(counted.get("numOutputRows", 0)) - int(counted.get("numCopiedRows", 0))
-
-
-def _conflict(table: str) -> ConflictError:
-    return ConflictError(f"another writer changed {table} at the same time", fix="run the same command again")
-
-
-@contextmanager
-def _made_by_one(table: str) -> Iterator[None]:
-    """Of two that find no table only one makes it, and may add rows without looking for others."""
-    try:
-        yield
-    except deltalake.exceptions.DeltaError as error:
-        raise _conflict(table) if "already exists" in str(error) else error from error
-
-
-@contextmanager
-def _clear_errors(table: str) -> Iterator[None]:
-    try:
-        yield
-    except (*_CONFLICTS, deltalake.exceptions.CommitFailedError) as error:
-        raise _conflict(table) from error
-    except (PySparkException, Py4JJavaError, ValueError) as error:
-        if refused := _NULL_REFUSED.search(str(error)):
-            raise DataGateError(
-                f"a row for {table} lacks a value it must have",
-                expected="no null in columns declared so",
-                received=refused[0],
-                fix="nothing was written; see the column in lib/userprofile/schemas",
-            ) from error
-        raise
