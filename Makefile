@@ -9,7 +9,7 @@ SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill check_tables build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard promote_model rollback_model infer_profiles \
 	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
-	export_audience replay_quarantine show_status rerun pseudonym generate_demo_shop
+	export_audience replay_quarantine maintain_tables show_status rerun pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
 # A login shell sets USER: it only counts where make's own command line names it.
@@ -75,6 +75,7 @@ build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what ca
 ask_profiles: ## whom a question means, Q="weekly shoppers who use coupons", saved as an AUDIENCE
 check_profiles: ## what tags and affinities of an earlier date foretold, and what came true
 export_audience: ## a saved AUDIENCE as a file of who consented to a PURPOSE, FORMAT=csv or parquet
+maintain_tables: ## put small files together, remove what no version needs
 show_status: ## what runs, what ran and how it ended, what serves, and how to go on
 rerun: ## a job again as an earlier RUN of it was started
 replay_quarantine: ## refine quarantined rows again, after a mapping was mended

@@ -1,10 +1,10 @@
-"""What has to hold before profiles are published, and which model they come from."""
+"""What has to hold before profiles are published, which model they come from, and how tables are kept."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from userprofile.config.values import Count, Positive, Section, Share
+from userprofile.config.values import Count, Horizon, Positive, Section, Share
 
 
 class ColumnExpectation(Section):
@@ -41,3 +41,11 @@ class PromoteModel(Section):
     examples: Count
     draws: Count
     seed: int
+
+
+class MaintainTables(Section):
+    """How tables are kept in shape."""
+
+    file_megabytes: Count
+    keep: Horizon
+    keep_log: Horizon

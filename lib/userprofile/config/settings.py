@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 from userprofile.config.language import Language
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
-from userprofile.config.publishing import CheckTables, PromoteModel
+from userprofile.config.publishing import CheckTables, MaintainTables, PromoteModel
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section, Share
 from userprofile.features.own import FeatureFile
 from userprofile.tags.definition import TagFile
@@ -217,6 +217,7 @@ class Config(Section):
     build_report: BuildReport
     build_catalogue: BuildCatalogue
     report_scaling: ReportScaling
+    maintain_tables: MaintainTables
     demo_shop: DemoShop
     language: Language
     source: SourceMapping

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from userprofile.schemas.ops import OpsFailures, OpsRuns
+from userprofile.tables.commits import rows_version
 from userprofile.tables.store import Store, TableVersion, Transaction
 from userprofile.versions import code_version
 
@@ -55,12 +56,17 @@ def failures(store: Store) -> pl.DataFrame:
 
 
 def fingerprint_of(
-    step: str, inputs: Sequence[TableVersion], parameters: dict[str, Any] | None, as_of: date | None, config: str
+    store: Store,
+    step: str,
+    inputs: Sequence[TableVersion],
+    parameters: dict[str, Any] | None,
+    as_of: date | None,
+    config: str,
 ) -> str:
-    """Equal where a step would do the same again."""
+    """Equal where a step would do the same again; maintenance of tables leaves their rows as they were."""
     key = {
         "step": step,
-        "inputs": [(pinned.table, pinned.version) for pinned in inputs],
+        "inputs": [(pinned.table, rows_version(store, pinned.table, pinned.version)) for pinned in inputs],
         "parameters": parameters or {},
         "as_of": as_of,
         "config": config,

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from userprofile.config.load import config_version
 from userprofile.config.settings import Config
 from userprofile.errors import DataGateError, ExitCode, UsageError, UserprofileError
 from userprofile.pipelines.ledger import fingerprint_of, last_run, record_failure, record_runs
+from userprofile.tables.commits import rows_version
 from userprofile.tables.store import Store, TableVersion
 from userprofile.versions import code_version
 
@@ -149,7 +150,7 @@ class Run:
     ) -> list[Step]:
         """The step for each date: `work` is given those that were not done before, all at once."""
         config = config_version(self.config, *sections)
-        fingerprints = {as_of: fingerprint_of(name, inputs, parameters, as_of, config) for as_of in as_ofs}
+        fingerprints = {as_of: fingerprint_of(self.store, name, inputs, parameters, as_of, config) for as_of in as_ofs}
         earlier = {
             as_of: None if self.force or again else self._earlier(name, as_of, fingerprint)
             for as_of, fingerprint in fingerprints.items()
@@ -207,7 +208,13 @@ class Run:
         if last is None or last["step"] != name or last["fingerprint"] != fingerprint:
             return None
         stands = all(self.store.exists(pinned.table) for pinned in last["outputs"])
-        return Outcome(last["outputs"], last["metrics"]) if stands else None
+        return Outcome([self._as_it_is(pinned) for pinned in last["outputs"]], last["metrics"]) if stands else None
+
+    def _as_it_is(self, pinned: TableVersion) -> TableVersion:
+        """The same rows in the files that hold them now: maintenance may have put them into others."""
+        now = self.store.pin(pinned.table).version
+        same = now > pinned.version >= rows_version(self.store, pinned.table, now)
+        return replace(pinned, version=now) if same else pinned
 
     def _record(
         self,

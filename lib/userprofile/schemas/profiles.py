@@ -59,7 +59,7 @@ class UserProfiles(PerUser):
     purchase_probability = dy.Float64(nullable=True, min=0, max=1)  # calibrated, as are all probabilities here
     churn_probability = dy.Float64(nullable=True, min=0, max=1)  # of no purchase; null for who did not buy of late
     expected_spend = dy.Int64(nullable=True, min=0)
-    days_to_purchase = dy.Float64(nullable=True, min=0)  # by then half of such users have bought; null beyond it
+    days_to_purchase = dy.Float64(nullable=True, min=0)  # by then half of such users bought; null beyond the window
     next_action = _named()  # of the first event, where there is one; adds up to 1
     window_actions = _named()  # each action's own probability to come at all
     next_categories = _named()  # the likeliest categories of purchases, each with its own probability

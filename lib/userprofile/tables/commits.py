@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import deltalake
 
 from userprofile.tables.store import Store, TableVersion
+
+# What a log calls commits that leave rows as they were.
+_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,23 @@ class Commit:
 
 def commit_of(store: Store, pinned: TableVersion) -> Commit:
     """What left the pinned state; `run_id` is empty where the table had only been made."""
-    log = deltalake.DeltaTable(store.path(pinned.table), version=pinned.version)
-    written = log.history(1)[0]
+    written = _history(store, pinned.table, pinned.version, commits=1)[0]
     at = datetime.fromtimestamp(written["timestamp"] / 1000, UTC)
-    return Commit(at, written.get("userMetadata", ""), log.count())
+    rows = deltalake.DeltaTable(store.path(pinned.table), version=pinned.version).count()
+    return Commit(at, written.get("userMetadata", ""), rows)
+
+
+def rows_version(store: Store, table: str, version: int) -> int:
+    """The version that brought the rows which this one has: maintenance alone came after it."""
+    for commit in _history(store, table, version, commits=20):
+        if commit["operation"] not in _KEEPS_ROWS:
+            break
+        version -= 1
+    return version
+
+
+def _history(store: Store, table: str, version: int, *, commits: int) -> list[dict[str, Any]]:
+    """Those up to the version, the last first. A table opened at a version tells of later commits as if of its own."""
+    log = deltalake.DeltaTable(store.path(table))
+    later = log.version() - version
+    return log.history(later + commits)[later:]
