@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -35,8 +36,8 @@ CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so th
 SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
-# A command that would take minutes, and its small form; {port} is a free one, {run} that of the first command, {user}
-# one of its users. All local runs name the same shop, so that from the second on its steps are found done.
+# A command that would take minutes, and its small form; {port} is a free one, {run} and {model} are those of the first
+# command, {user} one of its users. All local runs name the same shop, so that from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",
@@ -56,6 +57,14 @@ SMALL_FORMS = {
     "make build_features build_catalogue CONF=my_features.yaml": (
         f"make build_features build_catalogue {SHOP} CONF=my_features.yaml"
     ),
+    "make show_status": f"make show_status {SHOP}",
+    "make rerun RUN=<run_id>": f"make rerun {SHOP} RUN={{run}}",
+    "make check_tables CONF=expected.yaml": f"make check_tables {SHOP} CONF=expected.yaml",
+    "make promote_model MODEL=<model_version>": (
+        f"make promote_model {SHOP} MODEL={{model}}"
+    ),
+    "make rollback_model": f"make rollback_model {SHOP}",
+    "make maintain_tables": f"make maintain_tables {SHOP}",
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",
     "make compare_runs A=<run_id> B=<run_id>": f"make compare_runs {SHOP} A={{run}} B={{run}}",
@@ -223,9 +232,12 @@ def warm_jvm(copy: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     gateway.proc.wait()
 
 
-def run_of(said: dict[str, str]) -> str:
-    """The run that the first command made."""
-    return json.loads(said["make run"].splitlines()[-1])["run_id"] if said else ""
+def first_of(said: dict[str, str]) -> dict[str, str]:
+    """The run that the first command made, and its model, by the names that small forms call them."""
+    if not said:
+        return {}
+    told = json.loads(said["make run"].splitlines()[-1])
+    return {"{run}": told["run_id"], "{model}": told["metrics"]["train_model"]["model_version"]}
 
 
 def test_every_command_is_known() -> None:
@@ -248,8 +260,8 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
                 if command not in EXCEPTED:
                     small = SMALL_FORMS.get(command, command)
                     jvm = {} if WITH_A_JVM_OF_ITS_OWN.search(command) else warm_jvm
-                    small = small.replace("{port}", str(copy.port)).replace("{run}", run_of(said))
-                    small = small.replace("{user}", copy.user())
+                    known = {"{port}": str(copy.port), "{user}": copy.user(), **first_of(said)}
+                    small = reduce(lambda text, name: text.replace(name, known[name]), known, small)
                     said[command] = copy.run(small, **jvm)
 
     first = said["make run"]
