@@ -60,9 +60,7 @@ SMALL_FORMS = {
     "make show_status": f"make show_status {SHOP}",
     "make rerun RUN=<run_id>": f"make rerun {SHOP} RUN={{run}}",
     "make check_tables CONF=expected.yaml": f"make check_tables {SHOP} CONF=expected.yaml",
-    "make promote_model MODEL=<model_version>": (
-        f"make promote_model {SHOP} MODEL={{model}}"
-    ),
+    "make promote_model MODEL=<model_version>": (f"make promote_model {SHOP} MODEL={{model}}"),
     "make rollback_model": f"make rollback_model {SHOP}",
     "make maintain_tables": f"make maintain_tables {SHOP}",
     "make build_report": f"make build_report {SHOP}",

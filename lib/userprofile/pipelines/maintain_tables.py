@@ -11,7 +11,7 @@ from userprofile.pipelines.ledger import RUNS
 from userprofile.pipelines.serving_models import models
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.tables.commits import commit_of
-from userprofile.tables.maintenance import Kept, Upkeep, maintained, tables_below
+from userprofile.tables.maintenance import HOUR, Kept, Upkeep, maintained, tables_below
 from userprofile.tables.store import TableVersion
 
 # Ranks share a table by its row groups: files put together would have few and large ones.
@@ -21,8 +21,8 @@ _DEALT_BY_ROW_GROUP = {EXAMPLES, "gold.history_examples"}
 def maintain_tables(run: Run) -> Step:
     """Every table of the warehouse. Raises UsageError where the examples that a model learnt from would be lost."""
     settings = run.config.maintain_tables
-    _require_pinned(run, settings.keep)
-    how = Upkeep(settings.file_megabytes * 2**20, settings.keep, settings.keep_log)
+    how = Upkeep(settings.file_megabytes * 2**20, settings.keep // HOUR, settings.keep_log // HOUR)
+    _require_pinned(run, how.keep_hours * HOUR)
     return run.step("maintain_tables", lambda: _maintain(run, how), inputs=[], sections=[], again=True)
 
 

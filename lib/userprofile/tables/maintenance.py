@@ -12,7 +12,7 @@ import polars as pl
 from userprofile.tables.locks import one_writer
 from userprofile.tables.store import Store
 
-_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Upkeep:
     """How tables are kept: bytes of a file, and how far back rows and entries of the log are held."""
 
     file_bytes: int
-    keep: timedelta
-    keep_log: timedelta
+    keep_hours: int
+    keep_log_hours: int
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Kept:
 
 
 def maintained(store: Store, table: str, how: Upkeep, *, compact: bool) -> Kept:
-    """Put small files together, remove files that only versions older than `keep` need, and entries of the log older
-    than `keep_log`. Rows stay as they are; where there is nothing to do there is no commit.
+    """Put small files together, remove files that only older versions need than are held, and such entries of the
+    log. Rows stay as they are; where there is nothing to do there is no commit.
     """
     with one_writer(store.path(table)):
         log = deltalake.DeltaTable(store.path(table))
         before, commit = _small_files(log, how), deltalake.CommitProperties({"userMetadata": store.run_id})
-        retention = f"interval {how.keep_log // _HOUR} hours"
+        retention = f"interval {how.keep_log_hours} hours"
         if log.metadata().configuration.get("delta.logRetentionDuration") != retention:
             log.alter.set_table_properties({"delta.logRetentionDuration": retention})
         if compact:
             log.optimize.compact(target_size=how.file_bytes, commit_properties=commit)
-        hours = how.keep // _HOUR
+        hours = how.keep_hours
         if removed := log.vacuum(hours, dry_run=True, enforce_retention_duration=False):
             log.vacuum(hours, dry_run=False, enforce_retention_duration=False, commit_properties=commit)
         log = deltalake.DeltaTable(store.path(table))
