@@ -37,7 +37,7 @@ SMALL_SETTINGS = (
     "spark.shuffle_partitions=2 spark.driver_memory=1500m train_model.epochs=1 build_training_set.as_of_dates=3"
 )
 # A command that would take minutes, and its small form; {port} is a free one, {run} and {model} are those of the first
-# command, {user} one of its users. All local runs name the same shop, so that from the second on its steps are found done.
+# command, {user} one of its users. All local runs name the same shop: from the second on its steps are found done.
 SMALL_FORMS = {
     "make run": f"make run {SHOP}",
     "make run SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7": f"make run {SHOP}",

@@ -193,6 +193,7 @@ class Config(Section):
     models: str
     report: str
     build: str
+    prometheus: str
     pseudonym_key: str
     spark: SparkSettings
     refine_events: RefineEvents

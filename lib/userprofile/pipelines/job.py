@@ -24,6 +24,7 @@ from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.generate_demo_shop import with_files
 from userprofile.pipelines.journal import record_end, record_killed
 from userprofile.pipelines.log import Log, first_line
+from userprofile.pipelines.observed import observe
 from userprofile.pipelines.steps import Run
 from userprofile.spark.session import build_session
 from userprofile.tables.locks import Holder, one_job
@@ -113,8 +114,10 @@ def _alone(run: Run, holder: Holder | None, result: dict[str, Any]) -> Iterator[
                 ended = {"status": "failed", "exit_code": int(code), "error": _told(error)}
                 with suppress(Exception):  # what ended the run is what is told
                     record_end(run.store, holder, ended)
+                    observe(run, holder.job, ended)
             raise
         record_end(run.store, holder, result)
+        observe(run, holder.job, result)
 
 
 def _code_of(error: BaseException) -> ExitCode:
