@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -135,6 +135,9 @@ bench-pretraining: install ## measure what pre-training brings to 1, 10 and 100 
 
 bench-reasons: install ## measure what reasons cost beside scores, and whether they are those of the slow way; 6 minutes
 	@$(PYTHON) tests/bench/reasons.py
+
+bench-startup: install ## measure how long a job takes to start, and the whole path with nothing to do; 5 minutes
+	@$(PYTHON) tests/bench/startup.py
 
 # PyTorch's own index has it without CUDA. Where that index is out of reach, PyPI's comes with CUDA: 5.4 GB on the disk.
 build/bench-venv/.installed: .venv/.installed
