@@ -36,13 +36,13 @@ install() {
     mkdir -p "$venv"
     exec 9>"$venv/.lock"
     flock 9
-    if [ "$venv/.installed" -nt "$pins" ]; then return; fi
+    if cmp -s "$pins" "$venv/.installed"; then return; fi
     local python=$root/.venv/bin/python
     [ -x "$python" ] || python=${PYTHON3:-python3}
     say "installing Airflow in $venv; once on this machine" >&2
     "$python" -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check -r "$pins" || exit 4
-    touch "$venv/.installed"
+    cp "$pins" "$venv/.installed"
 }
 
 settings() {

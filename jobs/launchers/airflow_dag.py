@@ -36,16 +36,15 @@ SUBMIT = False  # jobs start by jobs/launchers/submit.sh, as yarn and k8s:// wan
 DAILY = "0 2 * * *"  # cron, in the log's time zone
 WEEKLY = "0 6 * * 1"
 MODELS = ["train_model"]  # trained weekly, in this order; also pretrain_model and finetune_model
-UNTIL = ""  # the last date of a log that has ended: nothing is scheduled after it
+UNTIL = ""  # the last day of a log that has ended: nothing is scheduled after it
 POOL = "userprofile"  # airflow pools set userprofile 1 "one job at a time"
 RETRIES = 3  # of what may succeed when tried again
 RETRY_SECONDS = 300
 HOURS = 6  # a job that takes longer is stopped, and tried again
 
 ROOT, PYTHON = Path(CHECKOUT), Path(CHECKOUT, ".venv", "bin", "python")
-MAPPING = ROOT / "conf" / "sources" / f"{SOURCE}.yaml"
-if not MAPPING.is_file():
-    MAPPING = ROOT / SOURCE
+MAPPING = next((path for path in (ROOT / f"conf/sources/{SOURCE}.yaml", ROOT / SOURCE) if path.is_file()), Path())
+TRAINED = ("train_model", "pretrain_model", "finetune_model")
 
 
 def require(holds: object, setting: str, *, expected: str, received: object) -> None:
@@ -54,22 +53,34 @@ def require(holds: object, setting: str, *, expected: str, received: object) -> 
         raise ValueError(f"{setting} is not right; expected: {expected}; received: {received!r}")
 
 
+def is_date(text: str) -> bool:
+    """Whether it is one as 2017-12-31."""
+    with suppress(ValueError):
+        return bool(date.fromisoformat(text))
+    return False
+
+
 require((ROOT / "jobs" / "run.py").is_file(), "CHECKOUT", expected="a checkout of the project", received=CHECKOUT)
 require(PYTHON.exists(), "CHECKOUT", expected="one in which `make install` was run", received=CHECKOUT)
-known = ", ".join(sorted(path.stem for path in MAPPING.parent.glob("*.yaml")))
 require(MAPPING.is_file(), "SOURCE", expected="a name in conf/sources, or a mapping file", received=SOURCE)
+require(
+    MASTER == "" or SUBMIT or MASTER.startswith(("local", "spark://")),
+    "MASTER",
+    expected="spark://host:7077, or SUBMIT",
+    received=MASTER,
+)
 for overlay in CONF:
     require((ROOT / overlay).is_file(), "CONF", expected="YAML files, relative ones below CHECKOUT", received=overlay)
-for setting in SET:
-    require("=" in setting, "SET", expected="key=value", received=setting)
+for key in SET:
+    require("=" in key, "SET", expected="key=value", received=key)
 for model in MODELS:
-    trained = {"train_model", "pretrain_model", "finetune_model"}
-    require(model in trained, "MODELS", expected=f"some of {', '.join(sorted(trained))}", received=model)
-require(croniter.is_valid(DAILY), "DAILY", expected="a cron expression", received=DAILY)
-require(croniter.is_valid(WEEKLY), "WEEKLY", expected="a cron expression", received=WEEKLY)
+    require(model in TRAINED, "MODELS", expected=f"some of {', '.join(TRAINED)}", received=model)
+for name, cron in (("DAILY", DAILY), ("WEEKLY", WEEKLY)):
+    require(croniter.is_valid(cron), name, expected="a cron expression", received=cron)
+require(UNTIL == "" or is_date(UNTIL), "UNTIL", expected="a date, as 2017-12-31", received=UNTIL)
 
-TIMEZONE = yaml.safe_load(MAPPING.read_text())["timezone"]
-SILVER = Asset(f"{MAPPING.stem}.silver")
+NAME, TIMEZONE = MAPPING.stem, yaml.safe_load(MAPPING.read_text())["timezone"]
+SILVER = Asset(f"{NAME}.silver")
 
 
 def is_retried(exit_code: int) -> bool:
@@ -78,7 +89,7 @@ def is_retried(exit_code: int) -> bool:
 
 
 def as_of_date(context: Any) -> str:
-    """The day that an interval ends on: what happened before its start is known. Of a run by hand: the day it is for."""
+    """The day that an interval ends on, or that a partition of silver is called after: what came before it is known."""
     if context.get("partition_key"):
         return str(context["partition_key"])
     end = context.get("data_interval_end") or context["dag_run"].run_after
@@ -115,7 +126,7 @@ class Job(BaseOperator):
     def execute(self, context: Any) -> None:
         require_cluster()
         as_of = as_of_date(context)
-        code, result = self.run(self.command(as_of), context)
+        code, result = self.follow(self.command(as_of), context)
         context["ti"].xcom_push(key="result", value=result)
         if code:
             how = f"died by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -130,7 +141,7 @@ class Job(BaseOperator):
         flags = [word for flag, values in several.items() if values for word in (flag, *values)]
         return [*started, "--source", SOURCE, "--as-of", as_of, *flags, *self.more]
 
-    def run(self, command: list[str], context: Any) -> tuple[int, dict[str, Any]]:
+    def follow(self, command: list[str], context: Any) -> tuple[int, dict[str, Any]]:
         """The exit code, and what the last JSON line says."""
         run_id, task = context["dag_run"].run_id, context["ti"]
         correlation_id = f"{task.dag_id}/{run_id}/{self.task_id}/{task.try_number}"
@@ -166,7 +177,7 @@ class Job(BaseOperator):
 def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
     """A DAG of these jobs in a row, one run at a time."""
     with DAG(
-        dag_id=f"{MAPPING.stem}_{dag_id}",
+        dag_id=f"{NAME}_{dag_id}",
         schedule=schedule,
         end_date=datetime.combine(date.fromisoformat(UNTIL), datetime.max.time(), UTC) if UNTIL else None,
         catchup=False,
