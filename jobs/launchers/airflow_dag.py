@@ -37,7 +37,7 @@ DAILY = "0 2 * * *"  # cron, in the log's time zone
 WEEKLY = "0 6 * * 1"
 MODELS = ["train_model"]  # trained weekly, in this order; also pretrain_model and finetune_model
 UNTIL = ""  # the last day of a log that has ended: nothing is scheduled after it
-POOL = "userprofile"  # airflow pools set userprofile 1 "one job at a time"
+POOL = "userprofile"  # of one slot, which has to be made: airflow pools set userprofile 1 "one job at a time"
 RETRIES = 3  # of what may succeed when tried again
 RETRY_SECONDS = 300
 HOURS = 6  # a job that takes longer is stopped, and tried again
@@ -165,7 +165,7 @@ class Job(BaseOperator):
         return self.process.returncode, result
 
     def on_kill(self) -> None:
-        """Airflow stops the task: the job ends in order, as at Ctrl-C, or is ended."""
+        """Airflow stops the task: the job ends in order, as at Ctrl-C, if need be after the task itself."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
