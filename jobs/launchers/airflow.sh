@@ -67,9 +67,13 @@ launch() { # launch <daemon> <arguments>
 }
 
 healthy() {
-    local found
-    found=$(curl -sf -m 5 "$page/api/v2/monitor/health" 2>/dev/null) || return 1
-    [ "$(grep -o '"status":"healthy"' <<<"$found" | wc -l)" -ge 3 ] # metadata database, scheduler, DAG processor
+    "$venv/bin/python" - "$page/api/v2/monitor/health" 2>/dev/null <<'PYTHON'
+import json, sys, urllib.request
+
+with urllib.request.urlopen(sys.argv[1], timeout=5) as said:
+    health = json.load(said)
+sys.exit(any(health[part]["status"] != "healthy" for part in ("metadatabase", "scheduler", "dag_processor")))
+PYTHON
 }
 
 give_up() {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,6 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -64,9 +64,9 @@ require((ROOT / "jobs" / "run.py").is_file(), "CHECKOUT", expected="a checkout o
 require(PYTHON.exists(), "CHECKOUT", expected="one in which `make install` was run", received=CHECKOUT)
 require(MAPPING.is_file(), "SOURCE", expected="a name in conf/sources, or a mapping file", received=SOURCE)
 require(
-    MASTER == "" or SUBMIT or MASTER.startswith(("local", "spark://")),
+    SUBMIT or re.fullmatch(r"|local.*|spark://[^:/]+:\d+(,[^:/]+:\d+)*", MASTER),
     "MASTER",
-    expected="spark://host:7077, or SUBMIT",
+    expected="spark://host:7077, or another with SUBMIT",
     received=MASTER,
 )
 for overlay in CONF:
@@ -98,17 +98,17 @@ def as_of_date(context: Any) -> str:
 
 def require_cluster() -> None:
     """A master that is away may come back, so the task is tried again; without this Spark itself would wait for it."""
-    for part in MASTER.removeprefix("spark://").split(",") if MASTER.startswith("spark://") else ():
-        address = urlsplit(f"//{part}")
+    for host, port in re.findall(r"([^:/,]+):(\d+)", MASTER if MASTER.startswith("spark://") else ""):
         try:
-            socket.create_connection((address.hostname, address.port or 7077), timeout=10).close()
+            socket.create_connection((host, int(port)), timeout=10).close()
         except OSError as error:
             raise AirflowException(f"MASTER: no Spark cluster answers at {MASTER}: {error}") from error
 
 
 def environment(correlation_id: str) -> dict[str, str]:
     """Airflow's own variables hold its secrets, and Python's its packages: neither is the job's affair."""
-    own = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith(("AIRFLOW", "PYTHON"))}
+    strange = ("AIRFLOW", "PYTHON", "MASTER")
+    own = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith(strange)}
     own |= {"MASTER": MASTER} if MASTER else {}
     return own | {"PYTHONPATH": str(ROOT / "lib"), "USERPROFILE_CORRELATION_ID": correlation_id}
 
@@ -137,7 +137,7 @@ class Job(BaseOperator):
 
     def command(self, as_of: str) -> list[str]:
         started = [str(ROOT / "jobs/launchers/submit.sh"), self.job] if SUBMIT else [str(PYTHON), f"jobs/{self.job}.py"]
-        several = {"--conf": CONF, "--set": SET}
+        several = {"--master": [MASTER] if MASTER else [], "--conf": CONF, "--set": SET}
         flags = [word for flag, values in several.items() if values for word in (flag, *values)]
         return [*started, "--source", SOURCE, "--as-of", as_of, *flags, *self.more]
 

@@ -36,10 +36,15 @@ copied() {
 }
 
 state() { # state <dag>: of its last run, or none
-    local token
-    token=$(curl -sf "$api/auth/token" | .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
-    curl -sf -H "Authorization: Bearer $token" "$api/api/v2/dags/demo_shop_$1/dagRuns?order_by=-id&limit=1" | .venv/bin/python -c \
-        'import json, sys; print(*[run["state"] for run in json.load(sys.stdin)["dag_runs"]] or ["none"])'
+    .venv/bin/python - "$api" "api/v2/dags/demo_shop_$1/dagRuns?order_by=-id&limit=1" <<'PYTHON'
+import json, sys, urllib.request
+
+page, path = sys.argv[1:]
+with urllib.request.urlopen(f"{page}/auth/token") as said:
+    headers = {"Authorization": f"Bearer {json.load(said)['access_token']}"}
+with urllib.request.urlopen(urllib.request.Request(f"{page}/{path}", headers=headers)) as said:
+    print(*[run["state"] for run in json.load(said)["dag_runs"]] or ["none"])
+PYTHON
 }
 
 finished() { # finished <dag>: waits for its run
