@@ -158,6 +158,8 @@ class Checkout:
     def table(self, path: Path) -> pl.DataFrame:
         """Its rows in an order of their own, without what a run says of itself."""
         rows = pl.DataFrame(DeltaTable(str(self.root / path)).to_pyarrow_table())
+        if "model_version" in rows.columns:  # of the daily run, before there was a model
+            rows = rows.filter(pl.col("model_version") != "none")
         rows = rows.select(name for name in rows.columns if not OF_THE_RUN.search(name))
         return rows.select(sorted(rows.columns)).with_columns(order=rows.hash_rows()).sort("order").drop("order")
 

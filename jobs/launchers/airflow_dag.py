@@ -1,8 +1,8 @@
 """The jobs as DAGs of Airflow 3.3: copy this file into a DAG folder, one copy for each log, and change the settings.
 
 - <log>_events, daily: takes in what came, and tells Airflow that silver was updated as of the interval's end.
-- <log>_profiles, whenever silver was updated: profiles as of that date, by the models there are.
-- <log>_retrain, weekly: the whole path, with new models.
+- <log>_profiles, whenever silver was updated: profiles as of that date, scored by the model that serves.
+- <log>_retrain, weekly: the whole path, with a new model, which serves if it is not worse.
 
 A task starts its job as a process in the environment of the checkout: Airflow has its own, which needs nothing of ours.
 """
@@ -110,7 +110,8 @@ def environment(correlation_id: str) -> dict[str, str]:
     strange = ("AIRFLOW", "PYTHON", "MASTER")
     own = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith(strange)}
     own |= {"MASTER": MASTER} if MASTER else {}
-    return own | {"PYTHONPATH": str(ROOT / "lib"), "USERPROFILE_CORRELATION_ID": correlation_id}
+    told = {"PYTHONPATH": str(ROOT / "lib"), "USERPROFILE_CORRELATION_ID": correlation_id}
+    return {"USERPROFILE_LOG": "text"} | own | told  # Airflow's log has its own form around each line
 
 
 class Job(BaseOperator):
@@ -196,12 +197,10 @@ def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
         chain(*(Job(job=job, more=more.get(job), outlets=outlets.get(job, [])) for job in jobs))
 
 
-SERVING = ["infer_profiles", "segment_users", "build_report"]
 EVENTS = ["ingest_events", "refine_events"]
+FEATURES = ["build_features", "check_tables"]
+PROFILES = ["infer_profiles", "segment_users", "build_report"]
 path("events", CronDataIntervalTimetable(DAILY, timezone=TIMEZONE), EVENTS)
-path("profiles", PartitionedAssetTimetable(assets=SILVER), ["build_features", *SERVING])
-path(
-    "retrain",
-    CronDataIntervalTimetable(WEEKLY, timezone=TIMEZONE),
-    [*EVENTS, "build_features", "build_training_set", *MODELS, *SERVING],
-)
+path("profiles", PartitionedAssetTimetable(assets=SILVER), [*FEATURES, *PROFILES])
+retrain = [*EVENTS, *FEATURES, "build_training_set", *MODELS, *PROFILES]
+path("retrain", CronDataIntervalTimetable(WEEKLY, timezone=TIMEZONE), retrain)
