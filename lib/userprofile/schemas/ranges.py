@@ -12,5 +12,6 @@ def range_checks(schema: type[dy.Schema]) -> dict[str, str]:
         limits = {">=": getattr(column, "min", None), "<=": getattr(column, "max", None)}
         said = [f"{name} {sign} {limit}" for sign, limit in limits.items() if limit is not None]
         if said:
-            checks[f"{name}_range"] = " and ".join(said)
+            or_null = f"{name} is null or " if column.nullable else ""  # Spark refuses what is neither true nor false
+            checks[f"{name}_range"] = or_null + " and ".join(said)
     return checks
