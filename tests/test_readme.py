@@ -99,6 +99,7 @@ SMALL_FORMS = {
     "make audit_features select_features": f"make audit_features select_features {SHOP}",
     # .ci/run does the first before this suite; the second is minutes even when small.
     "make lint": "make --dry-run lint",
+    "make airflow-demo": "make --dry-run airflow-demo",  # minutes; test_airflow.py does the same
     "make bench-path": "make --dry-run bench-path",
     "make bench-features": "make --dry-run bench-features",
     "make bench-training": "make --dry-run bench-training",

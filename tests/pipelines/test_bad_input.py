@@ -150,7 +150,7 @@ def test_a_header_alone_is_an_end_of_its_own(job, mapping, header, log):
 @pytest.mark.parametrize("as_of", ["2023-12-31", "2024-01-01", "2024-01-22"])
 def test_an_as_of_date_outside_the_log_is_refused_with_its_range(job, refined, as_of):
     ended = job("build_features", build_features, "--source", refined, "--as-of", as_of)
-    assert ended.code == 2
+    assert ended.code == 3
     assert "2024-01-02 to 2024-01-21" in ended.errors
     assert quiet(ended)
 

@@ -87,7 +87,7 @@ def test_days_with_a_purchase_are_learnt_from_other_users(started):
 @pytest.mark.parametrize(
     ("changed", "code", "says"),
     [
-        (("about:", "cut: 2025-01-01\nabout:"), 2, "lies outside the log"),
+        (("about:", "cut: 2025-01-01\nabout:"), 3, "lies outside the log"),
         (("about:", "cut: 2024-03-01\nabout:"), 3, "not known to the end of the window"),
         (("horizon: 14d", "horizon: 40d"), 3, "no earlier date can be learnt from"),
         (("horizon: 14d", "tuned: true\nhorizon: 14d"), 2, "tuned is not right"),

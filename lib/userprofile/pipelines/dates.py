@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from userprofile.errors import DataGateError, UsageError
+from userprofile.errors import DataGateError
 from userprofile.pipelines.steps import Run
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, LabelWindow
@@ -31,7 +31,7 @@ def log_range(run: Run, events: TableVersion) -> LogRange:
 def scoring_date(run: Run, log: LogRange) -> AsOf:
     """--as-of, else the mapping's, else the day after the last event; in the source's time zone.
 
-    Raises UsageError for a date from which nothing, or more than all of the log, would be seen.
+    Raises DataGateError for a date from which nothing, or more than all of the log, would be seen.
     """
     return within_log(run, log, run.as_of or run.config.source.as_of or _day_after(run, log))
 
@@ -42,12 +42,12 @@ def scoring_dates(run: Run, log: LogRange) -> list[AsOf]:
 
 
 def within_log(run: Run, log: LogRange, day: date) -> AsOf:
-    """The start of the day. Raises UsageError where nothing, or more than all of the log, would be seen from it."""
+    """The start of the day. Raises DataGateError where nothing, or more than all of the log, would be seen from it."""
     timezone = run.config.source.timezone
     as_of, day_after = AsOf.at(day, timezone), _day_after(run, log)
     if not log.first < as_of.instant or as_of.date > day_after:
         first = log.first.astimezone(ZoneInfo(timezone)).date()
-        raise UsageError(
+        raise DataGateError(
             f"as-of date {as_of.date} lies outside the log",
             expected=f"a date from {first + timedelta(days=1)} to {day_after}",
             received=str(as_of.date),
