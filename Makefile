@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean environment-archive $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -119,6 +119,9 @@ cluster-down: ## stop it
 
 airflow-demo: install ## a day and a week of a demo shop by a real Airflow, on a cluster here; KEEP=1 leaves both up
 	@bash jobs/launchers/airflow_demo.sh
+
+environment-archive: install ## pack .venv for executors that have none: ENVIRONMENT=build/environment.tar.gz submit.sh ...
+	@bash jobs/setup/environment.sh
 
 bench-path: install ## measure ingest to profiles on the demo shop at two sizes
 	@$(PYTHON) tests/bench/path.py
