@@ -48,6 +48,7 @@ archive=$(PYTHONPATH=$root/lib "$python" -m userprofile.spark.code)
 shopt -s nullglob
 jars=("${USERPROFILE_JARS:-$root/.venv/jars}"/delta-*.jar)
 if [ ${#jars[@]} -gt 0 ]; then
+    jars=("${USERPROFILE_JARS:-$root/.venv/jars}"/*.jar) # those of JDBC drivers too
     delta=(--jars "$(IFS=,; echo "${jars[*]}")")
 else
     read -ra delta <<<"$(PYTHONPATH=$root/lib "$python" -m userprofile.spark.jars)"

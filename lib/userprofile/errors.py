@@ -53,7 +53,9 @@ class ConflictError(UserprofileError):
 
 
 class RankLostError(UserprofileError):
-    """A rank of a training died or hung; training can go on from its last checkpoint."""
+    """A rank of a training died or hung, again and again; the same command goes on from its last checkpoint."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class InterruptedRunError(UserprofileError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from userprofile.config.settings import Config
 from userprofile.errors import UsageError
 
 Tree = dict[str, Any]
+_SECRET = r"(?i:password|secret|token|api_?key)"
 
 # The repository's conf/, which a wheel brings along inside the package.
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -175,9 +177,19 @@ def _usage_error(error: ValidationError, layers: list[Layer]) -> UsageError:
     return UsageError(
         f"{origin}: {key} is not right{more}",
         expected=_expected(first),
-        received="nothing" if first["type"] == "missing" else repr(first["input"])[:200],
+        received=_received(first),
         fix=f"change {key} in {origin}",
     )
+
+
+def _received(error: ErrorDetails) -> str:
+    """What stands there; a password that stands where it does not belong is not carried on by the message."""
+    if error["type"] == "missing":
+        return "nothing"
+    if re.search(_SECRET, str(error["loc"][-1:])):
+        return "***"
+    shown = re.sub(rf"(({_SECRET})['\"]?\s*[:=]\s*)['\"]?[^&;'\",\s}}]*", r"\1***", repr(error["input"]))
+    return re.sub(r"[^/:\s]*[:/][^/:@\s]*@", "***@", shown)[:200]
 
 
 def _expected(error: ErrorDetails) -> str:

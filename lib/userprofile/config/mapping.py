@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from userprofile.columns import ACTIONS
+from userprofile.config.asked import Http, Jdbc
 from userprofile.config.values import Duration, Horizon, Section, Timezone
 from userprofile.schemas.entities import SilverItems, SilverUsers
 from userprofile.schemas.events import SilverEvents
@@ -22,6 +23,7 @@ _KEYS_OF_THEIR_OWN = {"category_path", "attributes", "consent", "currency"}
 ITEM_COLUMNS = [name for name in SilverItems.column_names() if name not in _KEYS_OF_THEIR_OWN]
 USER_COLUMNS = [name for name in SilverUsers.column_names() if name not in _KEYS_OF_THEIR_OWN]
 REQUIRED_EVENT_COLUMNS = ("user_id", "action", "event_time")
+_OF_FILES = ("files", "format", "delimiter", "header", "fields", "encoding", "multiline")
 _PATTERN_LETTERS = set("GyuMLdDhHkKmsSaVzOXxZ")  # what Spark reads; Y, of a year of weeks, is not among them
 
 
@@ -61,6 +63,8 @@ class Files(Section):
     fields: list[str] | None = None  # their names, where no header gives them
     encoding: str = "utf-8"
     multiline: bool = False  # quoted fields may hold line breaks
+    jdbc: Jdbc | None = None  # in the place of files: a table of a database
+    http: Http | None = None  # in the place of files: an API
     columns: Annotated[dict[str, Column], Field(min_length=1)]
 
     @field_validator("encoding")
@@ -73,6 +77,18 @@ class Files(Section):
         if not one_byte:
             raise ValueError("an encoding with line breaks of one byte, such as utf-8, latin-1 or cp1252")
         return encoding
+
+    @property
+    def is_of_its_own(self) -> bool:
+        """Whether it has rows of its own; else they are those of the log."""
+        return bool(self.files or self.jdbc or self.http)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Files:
+        asked = [name for name in ("jdbc", "http") if getattr(self, name)]
+        if asked and (unread := sorted(self.model_fields_set & ({*_OF_FILES, "jdbc", "http"} - {asked[0]}))):
+            raise ValueError(f"one origin of rows: with `{asked[0]}` no {', '.join(unread)}")
+        return self
 
     @model_validator(mode="after")
     def _names_known(self) -> Files:

@@ -92,14 +92,14 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
         raw = F.to_json(F.struct(*(F.col(f"`{name}`").cast("string").alias(name) for name in frame.columns)))
         return frame.select(_path(), (F.col("_metadata.row_index") + 1).alias("place"), raw.alias("raw"))
     if form.format == "csv":
-        return _with_place(_read_csv(spark, uris, form, fields), skip=0)
+        return with_place(_read_csv(spark, uris, form, fields), skip=0)
     text = F.decode(F.col("value").cast("binary"), _charset(form.encoding)).alias("value")
     if form.format == "json_entries":
         return _entries(spark.read.text(uris, wholetext=True).select(_path(), text))
     lines = spark.read.text(uris).where(r"value rlike '\\S'").select(text, *_position())
     raw = F.col("value") if form.format == "jsonl" else _split_on_whitespace(fields)
     skip = 1 if form.format == "whitespace" and form.header else 0
-    return _with_place(lines.select(raw.alias("raw"), "path", "block", "row"), skip=skip)
+    return with_place(lines.select(raw.alias("raw"), "path", "block", "row"), skip=skip)
 
 
 def _entries(objects: DataFrame) -> DataFrame:
@@ -164,11 +164,14 @@ def _position() -> list[Column]:
     ]
 
 
-def _with_place(rows: DataFrame, *, skip: int) -> DataFrame:
-    """Numbers the records of each file from 1, after the first `skip`, however Spark cut the file into blocks."""
+def with_place(rows: DataFrame, *more: str, skip: int) -> DataFrame:
+    """Numbers the records of each file from 1, after the first `skip`, however Spark cut the file into blocks.
+
+    Columns path, block, row (which grows within a block) and raw become path, place and raw; `more` stay.
+    """
     blocks = rows.groupBy("path", "block").agg(F.min("row").alias("first"), F.count("*").alias("rows"))
     earlier = Window.partitionBy("path").orderBy("block").rowsBetween(Window.unboundedPreceding, -1)
     offsets = blocks.select("path", "block", "first", F.coalesce(F.sum("rows").over(earlier), F.lit(0)).alias("offset"))
     placed = rows.join(F.broadcast(offsets), ["path", "block"])
     place = F.col("offset") + F.col("row") - F.col("first") + 1 - skip
-    return placed.select("path", place.alias("place"), "raw").where(F.col("place") >= 1)
+    return placed.select("path", place.alias("place"), "raw", *more).where(F.col("place") >= 1)

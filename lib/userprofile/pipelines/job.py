@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,12 +23,14 @@ from userprofile.pipelines.command_line import overlays_of, parser, settings_of,
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.generate_demo_shop import with_files
 from userprofile.pipelines.journal import record_end, record_killed
+from userprofile.pipelines.ledger import begun_at
 from userprofile.pipelines.log import Log, first_line
 from userprofile.pipelines.observed import observe
 from userprofile.pipelines.steps import Run
 from userprofile.spark.resources import require_resources
 from userprofile.spark.session import build_session
 from userprofile.tables.catalogue import store_of
+from userprofile.tables.faults import faults_told, require_whole_logs
 from userprofile.tables.locks import Holder, one_job
 
 Pipeline = Callable[[Run], Any]
@@ -59,11 +61,12 @@ def run_job(
         result["correlation_id"] = log.correlation_id
         config, board = _configured(conf_folder, options)
         result["source"] = options.source
-        run = _start(log, options, config, board, looks_only)
-        holder = Holder(run_id, job, tuple(words), log.correlation_id, run.started_at.isoformat(), os.getpid())
-        with _alone(run, None if looks_only else holder, result):
-            pipeline(run)
-            result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
+        with faults_told(store_root(config)):
+            run = _start(log, options, config, board, looks_only)
+            holder = Holder(run_id, job, tuple(words), log.correlation_id, run.started_at.isoformat(), os.getpid())
+            with _alone(run, None if looks_only else holder, result):
+                pipeline(run)
+                result |= {"status": "done", "exit_code": int(ExitCode.DONE), **_outcome(run)}
         if not log.is_json:
             _print_summary(run)
     except UserprofileError as error:
@@ -110,9 +113,11 @@ def _alone(run: Run, holder: Holder | None, result: dict[str, Any]) -> Iterator[
         yield
         return
     with one_job(run.store.root, holder) as left:
+        require_whole_logs(run.store.root)
         record_killed(run.store, left)
         try:
-            yield
+            with faults_told(run.store.root):
+                yield
         except BaseException as error:
             code = error.exit_code if isinstance(error, UserprofileError) else _code_of(error)
             if code != ExitCode.USAGE:
@@ -152,8 +157,8 @@ def _start(log: Log, options: argparse.Namespace, config: Config, board: Board |
     return Run(
         run_id=log.run_id,
         config=config,
-        store=store_of(spark, store_root(config), config.spark.catalog, log.run_id),
-        started_at=datetime.now(UTC),
+        store=(store := store_of(spark, store_root(config), config.spark.catalog, log.run_id)),
+        started_at=begun_at(store),
         say=log.say,
         as_ofs=options.as_of,
         span=span_of(options),

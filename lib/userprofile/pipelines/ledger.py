@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -24,6 +24,15 @@ def runs(store: Store) -> pl.DataFrame:
     if not store.exists(RUNS):
         return OpsRuns.create_empty()
     return store.small(store.pin(RUNS), OpsRuns).sort("started_at", maintain_order=True)
+
+
+def begun_at(store: Store) -> datetime:
+    """Now; or just after the last run, where this machine's clock is behind that of the one that did it.
+
+    What is latest is told by this time: a clock that was put back must not make what was overwritten count again.
+    """
+    now, last = datetime.now(UTC), runs(store)["started_at"].max()
+    return last + timedelta(microseconds=1) if isinstance(last, datetime) and last >= now else now
 
 
 def last_run(store: Store, *steps: str, as_of: date | None) -> dict[str, Any] | None:

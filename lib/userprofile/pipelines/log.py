@@ -12,7 +12,6 @@ from typing import Any
 
 from userprofile.errors import ExitCode, UsageError, UserprofileError
 
-# Both are inherited by ranks and by what a job starts.
 FORM, CORRELATION = "USERPROFILE_LOG", "USERPROFILE_CORRELATION_ID"
 FORMS = ("text", "json")
 
@@ -32,8 +31,7 @@ class Log:
         form = os.environ.get(FORM) or ("text" if sys.stdout.isatty() else "json")
         if form not in FORMS:
             raise UsageError(f"{FORM} names no form of a log", expected=" or ".join(FORMS), received=form)
-        os.environ.setdefault(CORRELATION, run_id)
-        return cls(job, run_id, os.environ[CORRELATION], form == "json")
+        return cls(job, run_id, os.environ.get(CORRELATION) or run_id, form == "json")
 
     def say(self, line: str) -> None:
         """Something that happened, in domain units."""

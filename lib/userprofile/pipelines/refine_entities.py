@@ -29,8 +29,8 @@ def refine_items(run: Run, parsed: DataFrame, numbers: set[int], *, keep_known: 
     source = run.config.source
     if source.items is None:
         return run.store.replace_small(SilverItems.create_empty(), "silver.items", SilverItems, where="true")
-    keep_known = keep_known and not source.items.files and run.store.exists("silver.items")
-    rows = _bronze(run, "bronze.items") if source.items.files else parsed.where("reason is null")
+    keep_known = keep_known and not source.items.is_of_its_own and run.store.exists("silver.items")
+    rows = _bronze(run, "bronze.items") if source.items.is_of_its_own else parsed.where("reason is null")
     if keep_known and numbers:
         rows = _without_items_of_later_files(run, rows, numbers)
     items = entities.silver_items(

@@ -128,7 +128,7 @@ def _accepted(run: Run, parsed: DataFrame, numbers: set[int], items: TableVersio
         whole = run.store.read(run.store.pin("silver.events"), SilverEvents)
         earlier = whole.where(~F.col("file_number").isin(sorted(numbers)))
     catalogue = run.store.read(items, SilverItems)
-    has_catalogue = source.items is not None and bool(source.items.files)
+    has_catalogue = source.items is not None and source.items.is_of_its_own
     category = F.array_join(F.slice("category_path", 1, _OUTLIER_LEVELS), " / ").alias("category")
     categories = catalogue.select("item_id", category)
     acceptable = parsed.where("reason is null")

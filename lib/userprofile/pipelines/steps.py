@@ -19,6 +19,7 @@ from userprofile.config.settings import Config
 from userprofile.errors import DataGateError, ExitCode, UsageError, UserprofileError
 from userprofile.pipelines.ledger import fingerprint_of, last_run, record_failure, record_runs
 from userprofile.tables.commits import rows_version
+from userprofile.tables.faults import faults_told
 from userprofile.tables.store import Store, TableVersion
 from userprofile.versions import code_version
 
@@ -190,7 +191,8 @@ class Run:
     def _failing(self, step: str) -> Iterator[None]:
         """What ends a step goes to ops.failures. Of a defect only its kind: its words may hold rows."""
         try:
-            yield
+            with faults_told(self.store.root):
+                yield
         except Exception as error:
             code = error.exit_code if isinstance(error, UserprofileError) else ExitCode.DEFECT
             what = error.what if isinstance(error, UserprofileError) else type(error).__name__

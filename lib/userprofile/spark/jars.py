@@ -1,4 +1,4 @@
-"""Where Delta Lake's two jars come from: the jars folder, or Spark's own resolver."""
+"""Where Delta Lake's two jars come from, the jars folder or Spark's own resolver, and JDBC drivers from the former."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def delta_jars() -> list[Path]:
     jars = sorted(jars_folder().glob("delta-*.jar"))
     present = all(any(jar.name.startswith(artifact) for jar in jars) for artifact in ARTIFACTS)
     return jars if present else []
+
+
+def driver_jars() -> list[Path]:
+    """What else lies there: drivers of databases."""
+    return sorted(jar for jar in jars_folder().glob("*.jar") if not jar.name.startswith("delta-"))
 
 
 def delta_coordinates(spark_version: str) -> str:

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 import userprofile
 from userprofile.errors import EnvironmentMismatchError, UsageError
 from userprofile.spark.code import code_archive
-from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars
+from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars, driver_jars
 from userprofile.spark.start import started
 
 _DELTA = {
@@ -129,9 +129,9 @@ def _session_settings(shuffle_partitions: int) -> dict[str, str]:
 
 
 def jar_settings() -> dict[str, str]:
-    """Where Spark finds Delta Lake's jars."""
+    """Where Spark finds Delta Lake's jars and drivers of databases."""
     if jars := delta_jars():
-        return {"spark.jars": ",".join(str(jar) for jar in jars)}
+        return {"spark.jars": ",".join(str(jar) for jar in [*jars, *driver_jars()])}
     return {"spark.jars.packages": delta_coordinates(pyspark.__version__), "spark.jars.excludes": EXCLUDED}
 
 
