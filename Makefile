@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean environment-archive chaos $(JOBS)
+.PHONY: help install doctor test lint lock audit-packages screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean environment-archive chaos $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -89,7 +89,7 @@ $(JOBS): install
 #@ Around them
 #@
 install: .venv/.installed ## make .venv with all dependencies (every target does, where needed)
-.venv/.installed: setup.cfg pyproject.toml $(wildcard jobs/setup/*.sh)
+.venv/.installed: setup.cfg pyproject.toml $(wildcard jobs/setup/*.sh jobs/setup/locks/*.txt)
 	@bash jobs/setup/install.sh
 
 # Without install: it is what tells why an install fails.
@@ -104,6 +104,12 @@ lint: install ## style, format, types, layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+
+lock: install .venv/.lock ## pin all packages of an installation, after a change of setup.cfg
+	@bash jobs/setup/lock.sh .venv/bin
+
+audit-packages: install .venv/.lock ## ask PyPI whether a package that is installed has a known weakness
+	@.venv/bin/pip-audit --strict --disable-pip --require-hashes $(foreach lock,$(wildcard jobs/setup/locks/*.txt),-r $(lock))
 
 screenshots: install ## pictures of a SOURCE's pages, made by Chromium, to be looked at
 	@$(PYTHON) tests/report/screenshots.py --source $(SOURCE)
@@ -162,6 +168,11 @@ chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights 
 # No job needs it.
 .venv/.tensorboard: .venv/.installed
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation -e ".[tensorboard]"
+	@touch $@
+
+# Whoever only installs needs neither.
+.venv/.lock: .venv/.installed
+	@$(PYTHON) -m pip install -q --disable-pip-version-check uv==0.13.9 pip-audit==2.10.1
 	@touch $@
 
 # What benchmarks compare with is no part of an installation.

@@ -65,7 +65,8 @@ edit() {
 }
 
 build() {
-    "$python" -m pip download -q --no-deps --no-build-isolation --no-binary :all: -d "$work" "horovod==$version"
+    "$python" -m pip download -q --no-deps --no-build-isolation --no-binary :all: -d "$work" \
+        --require-hashes -r "$root/jobs/setup/locks/horovod.txt"
     tar -xzf "$work/horovod-$version.tar.gz" -C "$work"
     source=$work/horovod-$version
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv: the package and its pinned dependencies, Delta Lake's jars, Horovod. `make install` calls it.
+# Makes .venv: the package and its dependencies, each the very file that jobs/setup/locks/ names by its hash, Delta Lake's jars, Horovod. `make install` calls it.
 #   PYTHON3=/path/to/python3.11 chooses the Python.
 # Exit codes: 0 done, 4 this machine lacks something (said in the last lines), else pip's own.
 set -euo pipefail
@@ -38,18 +38,15 @@ jars=$!
 
 # TensorFlow first: Horovod is compiled against it while the rest is downloaded.
 say "TensorFlow and what builds Horovod"
-tensorflow=$(sed -n 's/^ *\(tensorflow-cpu==[0-9.]*\).*/\1/p' setup.cfg)
-numpy=$(sed -n 's/^ *\(numpy==[0-9.]*\).*/\1/p' setup.cfg)
-keras=$(sed -n 's/^ *\(keras==[0-9.]*\).*/\1/p' setup.cfg)
-"${pip[@]}" "setuptools>=77,<81" wheel packaging cloudpickle "$tensorflow" "$keras" "$numpy"
+"${pip[@]}" --require-hashes -r jobs/setup/locks/train.txt
 
 bash jobs/setup/horovod_wheel.sh "$python" >.venv/horovod.path &
 horovod=$!
 
 say "the other dependencies"
-"${pip[@]}" --no-build-isolation -e ".[platform,spark,train,explain,observe,data,test]"
-mapfile -t content < <(sed -n '/^content =/,/^[^ ]/s/^ *\([a-z0-9-]*==[0-9.]*\).*/\1/p' setup.cfg)
-"${pip[@]}" --no-deps "${content[@]}"
+"${pip[@]}" --require-hashes --no-build-isolation -r jobs/setup/locks/all.txt
+"${pip[@]}" --require-hashes --no-deps -r jobs/setup/locks/content.txt
+"${pip[@]}" --no-deps --no-build-isolation -e .
 say "waiting for Horovod"
 wait "$horovod"
 "${pip[@]}" --no-deps "$(cat .venv/horovod.path)"
