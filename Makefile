@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -143,6 +143,9 @@ build/bench-venv/.installed: .venv/.installed
 		--index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
 		|| $(@D)/bin/pip install -q --disable-pip-version-check $(TORCH)
 	@touch $@
+
+chaos: install ## kill KILLS=5 processes of three nights at random, and end in the tables of undisturbed ones; SEED=11
+	@KILLS=$(or $(KILLS),5) SEED=$(or $(SEED),11) $(PYTHON) tests/chaos/chaos.py
 
 chaos-training: install ## lose RUNS=30 ranks at random, and end in the weights of an undisturbed training
 	@RUNS=$(or $(RUNS),30) $(PYTHON) -m pytest -q tests/training/test_chaos.py

@@ -106,6 +106,7 @@ SMALL_FORMS = {
     "make bench-pretraining": "make --dry-run bench-pretraining",
     "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped
     "make bench-reasons": "make --dry-run bench-reasons",
+    "make chaos": "make --dry-run chaos",  # many minutes
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",
