@@ -108,7 +108,7 @@ SMALL_FORMS = {
     "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped
     "make bench-reasons": "make --dry-run bench-reasons",
     "make bench-startup": "make --dry-run bench-startup",
-    "make chaos": "make --dry-run chaos",  # tests/chaos does it
+    "make chaos": "make --dry-run chaos",  # many minutes
 }
 WORD_FOR_WORD = (
     "make run SOURCE=my_shop.yaml INPUT=my_shop.csv",

@@ -14,7 +14,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NIGHTS = int(os.environ.get("NIGHTS") or 3)
-USERS, DAYS = 60, 45  # so long that of the last of three nights alone labels can mature: it trains
+USERS, DAYS = 120, 60
 SPARK = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -27,8 +27,7 @@ SETTINGS = {
     "spark.driver_memory": "900m",
     "spark.shuffle_partitions": "2",
     "train_model.epochs": "1",
-    "segment_users.most": "2",
-    "build_report.example_profiles": "1",
+    "build_training_set.as_of_dates": "3",
 }
 ENVIRONMENT = {
     **os.environ,

@@ -55,15 +55,19 @@ def doubled(warehouse: Path) -> list[str]:
         "ops.models": ["model_version"],
         "ops.runs": ["run_id", "step", "as_of_date"],
     }
-    frames = {
-        name: DeltaTable(str(warehouse / name.replace(".", "/"))).to_pyarrow_table(key) for name, key in keys.items()
-    }
-    return [name for name, frame in frames.items() if pl.DataFrame(frame).is_duplicated().any()]
+    frames = {name: _keys(warehouse, name, *key) for name, key in keys.items()}
+    return [name for name, frame in frames.items() if frame.is_duplicated().any()]
 
 
 def models_astray(warehouse: Path, models: Path) -> list[str]:
     """Folders of models, or of half of one, that no row of ops.models names; and rows without a folder."""
-    known = set(
-        DeltaTable(str(warehouse / "ops/models")).to_pyarrow_table(["model_version"])["model_version"].to_pylist()
-    )
-    return sorted({path.name for path in models.iterdir()} ^ known)
+    known = set(_keys(warehouse, "ops.models", "model_version")["model_version"])
+    return sorted({path.name for path in models.glob("*")} ^ known)
+
+
+def _keys(warehouse: Path, table: str, *columns: str) -> pl.DataFrame:
+    """Those columns of a table; no rows where nothing has been written."""
+    folder = str(warehouse / table.replace(".", "/"))
+    if not DeltaTable.is_deltatable(folder):
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    return pl.DataFrame(DeltaTable(folder).to_pyarrow_table(columns=list(columns)))
