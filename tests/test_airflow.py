@@ -37,8 +37,8 @@ SMALL = [
 ]
 WAREHOUSE = "warehouse/demo_shop_u200_d60_s7"
 AS_OF = "2024-03-01"  # the day after the shop's last
-# What a run says of itself and its time; all else must be equal.
-OF_THE_RUN = re.compile(r"_version$|_at$|^run_id$|^embedding_space$|^model_version$")
+# What a run says of itself, its time and its folder; all else must be equal.
+OF_THE_RUN = re.compile(r"_version$|_at$|^run_id$|^source_file$|^embedding_space$|^model_version$")
 SECONDS = 900  # until a run of a DAG must have ended
 
 # Reads changed texts of the DAG file, runs each, and tells what it raised, or what a probe returned.
