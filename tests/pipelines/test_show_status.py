@@ -55,8 +55,8 @@ def test_status_names_what_failed_and_the_way_on(job, look, refined, tmp_path):
     assert job("build_features", build_features, "--source", refined).code == 0
     assert job("fails", fails, "--source", refined).code == 3
     told, said = look(show_status, "--source", refined)
-    run_id = told["metrics"]["show_status"]["jobs"][-1]["run_id"]
-    assert [row["job"] for row in told["metrics"]["show_status"]["jobs"]] == [
+    run_id = told["metrics"]["show_status"]["told"]["jobs"][-1]["run_id"]
+    assert [row["job"] for row in told["metrics"]["show_status"]["told"]["jobs"]] == [
         "ingest_events",
         "refine_events",
         "build_features",

@@ -27,8 +27,8 @@ def show_status(run: Run) -> None:
     latest = ran[-1] if ran else None
     if latest and latest["status"] != DONE and not holder:
         run.say(f"how to go on: {way_on(latest)}")
-    figures = {"jobs": [_plain(row) for row in ran], "running": holder.run_id if holder and runs_now else None}
-    run.steps.append(Step("show_status", Outcome([], figures), 0.0, was_done=False))
+    told = {"jobs": [_plain(row) for row in ran], "running": holder.run_id if holder and runs_now else None}
+    run.steps.append(Step("show_status", Outcome([], {"told": told}), 0.0, was_done=False))
 
 
 def _of_jobs(ran: list[dict[str, Any]]) -> Iterator[str]:

@@ -61,13 +61,15 @@ def quality_section(
         for one in judged
     ]
     several = [score for score in scores if len(score["plots"]) > 1]
-    single = [score for score in scores if len(score["plots"]) == 1]
+    single = [score for score in scores if len(score["plots"]) <= 1]
     return Section(NAME, TITLE, {"several": several, "single": single, "how": how})
 
 
 def verdict(one: Judged) -> str:
     """What serves it, beside the best of the others and the simplest; models are listed from the simplest up."""
-    serving = next(model for model in one.models if model.model == one.serves)
+    serving = next((model for model in one.models if model.model == one.serves), None)
+    if serving is None:
+        return f"{words(one.measure)} is undefined on so few test users"
     others = [model for model in one.models if model is not serving]
     ladder = [model for model in others if model.model != "network"]
     said = [f"{words(one.measure)} {serving.told}"]
@@ -81,6 +83,8 @@ def verdict(one: Judged) -> str:
 
 def _plots(one: Judged, spreads: Sequence[Spread]) -> list[Plot]:
     title = f"{words(one.score).capitalize()} by model"
+    if not one.models:
+        return []
     plots = [
         measures(
             f"measure-{one.score}", title, one.models, serves=one.serves, unit=one.measure,
