@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from userprofile.errors import UsageError
+from userprofile import Profiles
+from userprofile.errors import DataGateError, UsageError
 from userprofile.pipelines.ask_profiles import answer, ask_profiles, audience_name
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_tag_catalogue import build_tag_catalogue
@@ -102,6 +103,7 @@ def test_whom_a_question_finds_is_shown_and_saved_without_those_who_did_not_cons
     assert found.sql == "array_contains(tags, 'buyer')"
 
     exported_to_who_consented(job, profiles, tmp_path, set(consented))
+    read_from_python(profiles[1], settings, tmp_path, set(consented))
 
     page = job("build_tag_catalogue", build_tag_catalogue, *profiles)
     assert page.code == 0, page.errors
@@ -109,6 +111,26 @@ def test_whom_a_question_finds_is_shown_and_saved_without_those_who_did_not_cons
     html = Path(page.result["metrics"]["build_tag_catalogue"]["page"]).read_text()
     assert html.count("<mark>never fires</mark>") == 1
     assert "75 %" in html
+
+
+def read_from_python(source: str, settings: list[str], folder: Path, agreed: set[str]) -> None:
+    """By `Profiles`: the latest rows, what one user did, and whom a question or a saved audience means."""
+    shop = Profiles(source, settings=settings)
+    rows = table(folder, "gold.user_profiles")
+    assert {row["user_id"] for row in shop.latest().collect()} == set(rows["user_id"])
+    events = table(folder, "silver.events").sort("event_time")
+    for user in rows["user_id"]:
+        own = events.filter(pl.col("user_id") == user)
+        assert [row["event_id"] for row in shop.history(user).collect()] == own["event_id"].to_list()
+    with pytest.raises(UsageError, match="has this pseudonym"):
+        shop.history("ann")
+    asked, saved = shop.audience("buyers who bought at least 3 times"), shop.audience("buyers")
+    assert asked.columns == saved.columns == rows.columns
+    assert {row["user_id"] for row in asked.collect()} == {row["user_id"] for row in saved.collect()} == agreed
+    with pytest.raises(UsageError, match="strangers"):
+        shop.audience("strangers")
+    with pytest.raises(DataGateError, match="no profiles as of 2023-01-01"):
+        Profiles(source, as_of="2023-01-01", settings=settings).latest()
 
 
 def exported_to_who_consented(job, profiles, folder: Path, agreed: set[str]) -> None:

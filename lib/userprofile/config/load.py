@@ -20,6 +20,9 @@ from userprofile.errors import UsageError
 
 Tree = dict[str, Any]
 
+# The repository's conf/, which a wheel brings along inside the package.
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
 
 @dataclass(frozen=True)
 class Layer:

@@ -48,8 +48,8 @@ def parser(job: str, source: str) -> argparse.ArgumentParser:
 
 
 def _dates(text: str) -> tuple[date, ...]:
-    """Dates, oldest first, each once."""
-    return tuple(sorted({date.fromisoformat(day.strip()) for day in text.split(",")}))
+    """Dates, oldest first, each once; none of an empty text, which schedulers pass where nobody chose a date."""
+    return tuple(sorted({date.fromisoformat(day.strip()) for day in text.split(",") if text}))
 
 
 def span_of(options: argparse.Namespace) -> tuple[date, date] | None:

@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from userprofile.config.leaderboard import Board
-from userprofile.config.load import load_board, load_config
+from userprofile.config.load import CONF, load_board, load_config
 from userprofile.config.settings import Config
 from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
 from userprofile.pipelines.command_line import overlays_of, parser, settings_of, span_of, store_root
@@ -27,8 +27,8 @@ from userprofile.pipelines.log import Log, first_line
 from userprofile.pipelines.observed import observe
 from userprofile.pipelines.steps import Run
 from userprofile.spark.session import build_session
+from userprofile.tables.catalogue import store_of
 from userprofile.tables.locks import Holder, one_job
-from userprofile.tables.store import Store
 
 Pipeline = Callable[[Run], Any]
 
@@ -49,7 +49,8 @@ def run_job(
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = parser(job, source).parse_args(words)
     started, run_id = time.monotonic(), uuid4().hex[:12]
-    signal.signal(signal.SIGTERM, _interrupt)
+    with suppress(ValueError):  # in a notebook's thread, where signals are the platform's affair
+        signal.signal(signal.SIGTERM, _interrupt)
     result: dict[str, Any] = {"job": job, "source": options.source, "run_id": run_id}
     log = Log(job, run_id, run_id, is_json=False)
     try:
@@ -76,9 +77,12 @@ def run_job(
     return int(result["exit_code"])
 
 
-def opened(source: str, *, conf_folder: Path = Path("conf"), settings: Sequence[str] = ()) -> Run:
+def opened(
+    source: str, *, conf_folder: Path = CONF, as_of: date | str | None = None, settings: Sequence[str] = ()
+) -> Run:
     """A log's tables for use from Python, outside any job. Raises UsageError for a wrong configuration."""
-    options = parser("opened", source).parse_args(["--set", *settings] if settings else [])
+    arguments = ["--as-of", str(as_of)] if as_of else []
+    options = parser("opened", source).parse_args([*arguments, "--set", *settings] if settings else arguments)
     config, _ = _configured(conf_folder, options)
     return _start(Log.of_run("opened", "opened"), options, config, None, looks_only=False)
 
@@ -146,7 +150,7 @@ def _start(log: Log, options: argparse.Namespace, config: Config, board: Board |
     return Run(
         run_id=log.run_id,
         config=config,
-        store=Store(spark, store_root(config), run_id=log.run_id),
+        store=store_of(spark, store_root(config), config.spark.catalog, log.run_id),
         started_at=datetime.now(UTC),
         say=log.say,
         as_ofs=options.as_of,
