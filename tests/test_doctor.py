@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import delta
+import pyspark
 import pytest
 
 from userprofile import doctor, versions
@@ -106,6 +108,27 @@ def test_a_platform_is_held_to_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named("pandas") == Check("pandas", "2.2.9", ">=2.2,<3", ok=True, fix="pip install 'pandas>=2.2,<3'")
     pretend(monkeypatch, pandas="3.0.0")
     assert not named("pandas").ok
+
+
+def test_a_platform_may_have_builds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Databricks: the modules are there, and no distribution of their names."""
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name in ("pyspark", "delta-spark"):
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(versions.metadata, "version", version)
+    assert not named("pyspark").ok
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "18.0")
+    assert (named("pyspark").ok, named("delta-spark").ok) == (True, True)
+    assert (named("pyspark").found, named("delta-spark").found) == (pyspark.__version__, delta.__version__)
+    monkeypatch.delattr(delta, "__version__")
+    assert (named("delta-spark").found, named("delta-spark").ok) == ("of the platform", True)
+    monkeypatch.setattr(pyspark, "__version__", "3.5.0")
+    assert not named("pyspark").ok
+    assert "delta-spark" not in {check.name for check in checks() if not check.ok}
 
 
 def test_pins_are_those_of_setup_cfg(monkeypatch: pytest.MonkeyPatch) -> None:

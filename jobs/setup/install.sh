@@ -47,7 +47,7 @@ bash jobs/setup/horovod_wheel.sh "$python" >.venv/horovod.path &
 horovod=$!
 
 say "the other dependencies"
-"${pip[@]}" --no-build-isolation -e ".[spark,train,explain,observe,data,test]"
+"${pip[@]}" --no-build-isolation -e ".[platform,spark,train,explain,observe,data,test]"
 mapfile -t content < <(sed -n '/^content =/,/^[^ ]/s/^ *\([a-z0-9-]*==[0-9.]*\).*/\1/p' setup.cfg)
 "${pip[@]}" --no-deps "${content[@]}"
 say "waiting for Horovod"

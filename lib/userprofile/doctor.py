@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import util
+from importlib import import_module, util
 from pathlib import Path
 
 from userprofile.errors import EnvironmentMismatchError
@@ -19,6 +19,8 @@ from userprofile.spark.jars import ARTIFACTS, SCALA, delta_jars, jars_folder
 from userprofile.versions import installed, is_managed, pins, range_text, within
 
 LIBRARIES = ("pyspark", "delta-spark", "pandas", "polars", "pyarrow", "deltalake", "dataframely", "keras")
+# Modules of those that a platform may have in a build of its own.
+BROUGHT = {"pyspark": "pyspark", "delta-spark": "delta"}
 # The stamp says that all is installed; removed, pip looks again.
 INSTALL = "rm -f .venv/.installed && make install"
 
@@ -79,7 +81,16 @@ def _java() -> Check:
 
 def _library(name: str) -> Check:
     fix = f"pip install '{name}{range_text(name)}'" if is_managed() else INSTALL
-    return _compared(name, installed(name), pin=pins().get(name, ""), fix=fix)
+    found = installed(name)
+    if not found and is_managed() and name in BROUGHT and util.find_spec(BROUGHT[name]):
+        return _brought(name, fix)
+    return _compared(name, found, pin=pins().get(name, ""), fix=fix)
+
+
+def _brought(name: str, fix: str) -> Check:
+    """A platform's own build has no distribution's metadata: its module counts, by the version that it tells."""
+    found = getattr(import_module(BROUGHT[name]), "__version__", "")
+    return Check(name, found or "of the platform", range_text(name), not found or within(found, name), fix)
 
 
 def _delta_jar() -> Check:

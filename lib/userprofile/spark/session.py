@@ -52,7 +52,7 @@ def build_session(
     memory and jars stay as they are. Without `verbose` what the JVM prints is dropped: an error still reaches
     the caller as an exception. Raises EnvironmentMismatchError when Spark cannot start.
     """
-    if (active := SparkSession.getActiveSession()) is not None:
+    if (active := _of_platform()) is not None:
         for name, value in {**_session_settings(shuffle_partitions), **settings}.items():
             with contextlib.suppress(PySparkException):  # what is fixed at start stays the platform's
                 active.conf.set(name, value)
@@ -73,6 +73,13 @@ def build_session(
     if not submitted and not _is_local(master):
         session.sparkContext.addPyFile(str(code_archive()))
     return session
+
+
+def _of_platform() -> SparkSession | None:
+    """The session that is there already. Databricks has one, also in threads where it is not the active one."""
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        return SparkSession.builder.getOrCreate()
+    return SparkSession.getActiveSession()
 
 
 def _stop(session: SparkSession) -> None:
