@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
+.PHONY: help install doctor test lint screenshots tensorboard cluster-up cluster-down environment-archive bench-path bench-features bench-training bench-model bench-pretraining bench-reasons chaos-training clean $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -116,6 +116,9 @@ cluster-up: install ## start a standalone Spark cluster here; then make run MAST
 
 cluster-down: ## stop it
 	@bash jobs/launchers/cluster.sh down
+
+environment-archive: install ## pack .venv for executors that have none: ENVIRONMENT=build/environment.tar.gz submit.sh ...
+	@bash jobs/setup/environment.sh
 
 bench-path: install ## measure ingest to profiles on the demo shop at two sizes
 	@$(PYTHON) tests/bench/path.py

@@ -2,6 +2,7 @@
 # A standalone Spark cluster on this machine: a master and two workers, on 127.0.0.1 only.
 #   jobs/launchers/cluster.sh up|down|status
 # CLUSTER_PORT (7077), WORKER_CORES (1 each), WORKER_MEMORY (3g each). Logs and process ids: build/cluster-<port>/.
+# USERPROFILE_SPARK_SECRET, where set: only who knows it is let in, and what they say to each other is encrypted.
 # Exit codes: 0 done, 2 usage, 4 it could not start (or, for status, is not up).
 set -euo pipefail
 
@@ -32,8 +33,22 @@ registered() { grep -c "Registering worker" "$folder/master.log" 2>/dev/null || 
 launch() { # launch <daemon> <class> <arguments>
     local daemon=$1
     shift
-    nohup "$spark_home/bin/spark-class" "$@" >"$folder/$daemon.log" 2>&1 </dev/null &
+    env -u USERPROFILE_SPARK_SECRET nohup "$spark_home/bin/spark-class" "$@" "${secured[@]}" \
+        >"$folder/$daemon.log" 2>&1 </dev/null &
     echo $! >"$folder/$daemon.pid"
+}
+
+secure() { # by a file that only its owner reads: a command line is everybody's
+    secured=()
+    [ -n "${USERPROFILE_SPARK_SECRET:-}" ] || return 0
+    secured=(--properties-file "$folder/secure.conf")
+    (umask 077 && cat >"$folder/secure.conf") <<SETTINGS
+spark.authenticate true
+spark.authenticate.secret $USERPROFILE_SPARK_SECRET
+spark.network.crypto.enabled true
+spark.network.crypto.saslFallback false
+spark.master.rest.enabled false
+SETTINGS
 }
 
 find_spark() {
@@ -63,6 +78,7 @@ up() {
     find_spark
     rm -rf "$folder"
     mkdir -p "$folder"
+    secure
     export SPARK_LOCAL_IP=127.0.0.1 SPARK_DAEMON_MEMORY=${SPARK_DAEMON_MEMORY:-512m} SPARK_NO_DAEMONIZE=1
     launch master org.apache.spark.deploy.master.Master --host 127.0.0.1 --port "$port" --webui-port 0
     local worker
@@ -90,6 +106,7 @@ down() {
         fi
         rm -f "$folder/$daemon.pid"
     done
+    rm -f "$folder/secure.conf"
     say "down"
 }
 

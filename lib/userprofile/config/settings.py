@@ -32,6 +32,7 @@ class SparkSettings(Section):
     driver_memory: Annotated[str, Field(pattern=r"^\d+[mg]$")]
     shuffle_partitions: Count
     settings: dict[str, str]
+    resources_timeout: Horizon
     catalog: str
 
 

@@ -26,6 +26,7 @@ from userprofile.pipelines.journal import record_end, record_killed
 from userprofile.pipelines.log import Log, first_line
 from userprofile.pipelines.observed import observe
 from userprofile.pipelines.steps import Run
+from userprofile.spark.resources import require_resources
 from userprofile.spark.session import build_session
 from userprofile.tables.catalogue import store_of
 from userprofile.tables.locks import Holder, one_job
@@ -147,6 +148,7 @@ def _start(log: Log, options: argparse.Namespace, config: Config, board: Board |
             settings=config.spark.settings,
             verbose=options.verbose,
         )
+        require_resources(spark.sparkContext, within=config.spark.resources_timeout)
     return Run(
         run_id=log.run_id,
         config=config,

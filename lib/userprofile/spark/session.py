@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 import userprofile
-from userprofile.errors import EnvironmentMismatchError
+from userprofile.errors import EnvironmentMismatchError, UsageError
 from userprofile.spark.code import code_archive
 from userprofile.spark.jars import EXCLUDED, delta_coordinates, delta_jars
 from userprofile.spark.start import started
@@ -28,6 +28,7 @@ _DELTA = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
 
+SECRET = "USERPROFILE_SPARK_SECRET"
 _QUIET = {"spark.ui.showConsoleProgress": "false"}
 _EXECUTORS = {
     # Spark runs one task a core: more threads in each would only push each other aside.
@@ -50,7 +51,8 @@ def build_session(
 
     `settings` win over everything set here. Where a platform or spark-submit has started Spark already, its master,
     memory and jars stay as they are. Without `verbose` what the JVM prints is dropped: an error still reaches
-    the caller as an exception. Raises EnvironmentMismatchError when Spark cannot start.
+    the caller as an exception. Raises EnvironmentMismatchError when Spark cannot start, UsageError where settings and
+    the secret in the environment do not go together.
     """
     if (active := _of_platform()) is not None:
         for name, value in {**_session_settings(shuffle_partitions), **settings}.items():
@@ -63,7 +65,7 @@ def build_session(
         chosen |= {"spark.master": master, "spark.driver.memory": driver_memory}
         chosen |= jar_settings() | _place_settings(master)
         require_reachable(master)
-    session = started(application, {**chosen, **settings}, verbose=verbose)
+    session = started(application, {**chosen, **settings}, verbose=verbose, secret=_secret(master, settings))
     atexit.register(_stop, session)
     session.sparkContext.setLogLevel("WARN" if verbose else "ERROR")
     # PySpark logs every failed analysis with its Java stack before it raises it.
@@ -80,6 +82,21 @@ def _of_platform() -> SparkSession | None:
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         return SparkSession.builder.getOrCreate()
     return SparkSession.getActiveSession()
+
+
+def _secret(master: str, settings: Mapping[str, str]) -> str:
+    """What a standalone cluster that authenticates asks for. No child of this process finds it in its environment."""
+    secret, authenticates = os.environ.pop(SECRET, ""), settings.get("spark.authenticate") == "true"
+    if not master.startswith("spark://"):
+        return ""
+    if authenticates != bool(secret):
+        raise UsageError(
+            f"settings and environment differ in whether {master} wants a secret",
+            expected=f'spark.authenticate: "true" and {SECRET} in the environment, or neither',
+            received=SECRET if secret else "spark.authenticate",
+            fix="docs/cluster.md tells how a cluster and its jobs share a secret",
+        )
+    return secret
 
 
 def _stop(session: SparkSession) -> None:

@@ -12,6 +12,7 @@ from typing import IO
 
 import pyspark
 from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -19,17 +20,21 @@ from userprofile.errors import EnvironmentMismatchError
 from userprofile.spark.jars import delta_coordinates, jars_folder
 
 
-def started(application: str, settings: Mapping[str, str], *, verbose: bool) -> SparkSession:
+def started(application: str, settings: Mapping[str, str], *, verbose: bool, secret: str = "") -> SparkSession:
     """A session with these settings; EnvironmentMismatchError, without what Java said of it, when there can be none.
 
     Unless `verbose`, the JVM's standard error is dropped from here on: banners, and stack traces that also reach the
-    caller as exceptions.
+    caller as exceptions. The `secret` of a cluster that authenticates is told to the JVM once it runs: PySpark starts
+    it with all other settings on its command line.
     """
     builder = SparkSession.builder.appName(application)
     for name, value in settings.items():
         builder = builder.config(name, value)
     with tempfile.TemporaryFile() as log, contextlib.nullcontext() if verbose else _errors_into(log):
         try:
+            if secret:
+                SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
+                builder = builder.config("spark.authenticate.secret", secret)
             return builder.getOrCreate()
         except (PySparkException, Py4JError, OSError) as error:
             raise _cannot_start(log, settings, error) from (error if verbose else None)
@@ -57,6 +62,13 @@ def _cannot_start(log: IO[bytes], settings: Mapping[str, str], error: Exception)
             expected=f"{' and '.join(_jar_names())} in {jars_folder()}",
             received=f"no such files, and Spark's resolver did not find {settings['spark.jars.packages']}",
             fix="bash jobs/setup/jars.sh, or set USERPROFILE_JARS to a folder that holds both jars",
+        )
+    if "All masters are unresponsive" in said or "Authentication failed" in said:
+        return EnvironmentMismatchError(
+            f"the master {settings.get('spark.master', '')} does not take the application",
+            expected="the secret that the cluster was started with, if it was with one",
+            received="authentication failed" if "Authentication failed" in said else "no answer to its registration",
+            fix="docs/cluster.md tells how a cluster and its jobs share a secret; --verbose shows what the JVM says",
         )
     causes = [line.strip() for line in said.splitlines() if "Exception" in line or "JAVA_HOME" in line]
     return EnvironmentMismatchError(
