@@ -28,7 +28,7 @@ README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding=
 SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=7"
 SHOP_TABLES = "warehouse/demo_shop_u120_d60_s7"
 OPENED_SHOP = (
-    'opened("demo_shop", settings=["demo_shop.users=120", "demo_shop.days=60", "demo_shop.seed=7",'
+    'Profiles("demo_shop", settings=["demo_shop.users=120", "demo_shop.days=60", "demo_shop.seed=7",'
     ' "spark.driver_memory=1500m"])'
 )
 CLUSTER_SHOP = "SOURCE=demo_shop USERS=120 DAYS=60 SEED=5"  # another one, so that the cluster does the whole path
@@ -251,7 +251,7 @@ def test_the_commands_run_and_bring_what_the_readme_says(copy: Checkout, warm_jv
             (copy.root / block.file).write_text(block.text)
         elif block.language == "python":
             of_shop = block.text.replace("warehouse/complete_journey", SHOP_TABLES)
-            (copy.root / "block.py").write_text(of_shop.replace('opened("complete_journey")', OPENED_SHOP))
+            (copy.root / "block.py").write_text(of_shop.replace('Profiles("complete_journey")', OPENED_SHOP))
             said[block.text] = copy.run(".venv/bin/python block.py")
         elif block.language == "bash":
             for command in block.text.splitlines():
