@@ -14,8 +14,8 @@ from databricks.bundles.jobs import Job
 
 from userprofile.config.load import CONF, load_config
 from userprofile.events.pseudonyms import load_or_make_key
-from userprofile.pipelines import job as command_line
 from userprofile.pipelines.build_report import build_report
+from userprofile.pipelines.command_line import parser, settings_of
 from userprofile.pipelines.run import JOBS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -90,9 +90,9 @@ def test_commands_are_those_of_the_wheel_and_their_arguments_are_understood() ->
         words = [resolved(word) for word in wheel["parameters"]]
         assert words[0] == "{{task.name}}"
         given = ["" if word == "{{job.parameters.as_of}}" else word for word in words[1:]]
-        options = command_line._parser(task["task_key"], "").parse_args(given)
+        options = parser(task["task_key"], "").parse_args(given)
         assert options.as_of == ()
-        config = load_config(CONF, source=options.source, settings=command_line._settings(options))
+        config = load_config(CONF, source=options.source, settings=settings_of(options))
         assert config.warehouse == CHOSEN["warehouse"]
         assert config.report == f"{CHOSEN['files']}/report"
         assert config.spark.catalog == "main"
