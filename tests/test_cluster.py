@@ -114,10 +114,10 @@ def secured(copy: Path, few_rows_environment: dict[str, str]) -> Iterator[Secure
     up = there.run("bash", script, "up")
     try:
         assert up.returncode == 0, up.stdout + up.stderr
+        assert not (copy / "build" / f"cluster-{port}" / "secure.conf").exists()
         yield there
     finally:
         there.run("bash", script, "down")
-    assert not (copy / "build" / f"cluster-{port}" / "secure.conf").exists()
 
 
 def job_of(cluster: Secured, settings: dict[str, str]) -> tuple[dict[str, Any], str]:

@@ -92,6 +92,7 @@ up() {
         [ $SECONDS -lt $deadline ] || give_up "only $(registered) of 2 workers registered within $seconds s" master
         sleep 0.2
     done
+    rm -f "$folder/secure.conf" # they have read it
     say "up at $master: 2 workers of $cores cores and $memory each; logs in $folder"
 }
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from userprofile.errors import ConflictError, DataGateError
+from userprofile.errors import ConflictError, DataGateError, UsageError
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.job import run_job
 from userprofile.pipelines.rerun import rerun
@@ -71,7 +71,11 @@ def test_status_names_what_failed_and_the_way_on(job, look, refined, tmp_path):
 
 def test_a_job_that_was_refused_before_any_work_leaves_no_trace(job, refined, tmp_path):
     before = jobs_of(tmp_path).height
-    assert job("build_features", build_features, "--source", refined, "--as-of", "1999-01-01").code == 2
+
+    def refuses(run):
+        raise UsageError("a rule that is none", fix="mend it")
+
+    assert job("refuses", refuses, "--source", refined).code == 2
     assert jobs_of(tmp_path).height == before
 
 
