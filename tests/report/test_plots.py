@@ -48,6 +48,8 @@ def test_models_are_in_order_of_what_they_reached():
     assert plot.rows == [("net work, serves", "1 [0.5, 1.5]"), ("simple", "3")]
     best = Judged("spend", "net_work", "mae", False, models)
     assert verdict(best) == "mae 1 [0.5, 1.5]; the best other, simple, reaches 3"
+    undefined = Judged("purchase", "lightgbm", "auc", True, [Measured("simple", 0.5)])
+    assert verdict(undefined) == "auc is undefined on so few test users"
 
 
 def test_spreads_curves_and_gains_tell_their_numbers():
