@@ -9,7 +9,7 @@ from userprofile.audit.limits import drift_findings, findings
 from userprofile.config.publishing import ColumnExpectation, TableExpectation
 
 SCORE = ColumnExpectation(nulls=0.1, least=0, most=1, drift=0.5)
-EXPECTED = TableExpectation(rows=1, change=0.5, unique=True, columns={"score": SCORE})
+EXPECTED = TableExpectation(rows=1, fewer=0.5, more=0.5, unique=True, columns={"score": SCORE})
 GOOD = {"rows": 100, "keys": 100, "earlier": [90, 110, 100]}
 COLUMN = {"nulls": 10, "least": 0.0, "most": 1.0}
 
@@ -28,8 +28,8 @@ def test_what_lies_on_its_limit_is_as_expected():
     [
         ({"rows": 0, "keys": 0, "earlier": []}, ["rows rows"]),
         ({"keys": 99}, ["rows doubled"]),
-        ({"earlier": [201]}, ["rows change"]),
-        ({"earlier": [66]}, ["rows change"]),
+        ({"earlier": [201]}, ["rows fewer"]),
+        ({"earlier": [66]}, ["rows more"]),
         ({"column": {"nulls": 11}}, ["score nulls"]),
         ({"column": {"least": -0.1}}, ["score least"]),
         ({"column": {"most": 1.1}}, ["score most"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Protocol
 
@@ -38,8 +38,12 @@ class OfTable(Protocol):
         """At least."""
 
     @property
-    def change(self) -> float | None:
-        """Share by which rows may differ from the usual number."""
+    def fewer(self) -> float | None:
+        """Share of the usual number by which rows may be fewer."""
+
+    @property
+    def more(self) -> float | None:
+        """Share of the usual number by which rows may be more."""
 
     @property
     def unique(self) -> bool:
@@ -78,8 +82,8 @@ def findings(
     `columns` has of each expected column `nulls`, their number, and `least` and `most`, None where all are null.
     """
     found = [_at_least(OF_TABLE, "rows", rows, expected.rows)]
-    if expected.change is not None and earlier:
-        found.append(_near(rows, median(earlier), expected.change))
+    if earlier:
+        found += _beside_usual(expected, rows, median(earlier))
     if expected.unique:
         found.append(_at_most(OF_TABLE, "doubled", rows - keys, 0))
     for name, limits in expected.columns.items():
@@ -108,6 +112,10 @@ def _at_most(subject: str, measure: str, value: float, limit: float) -> Finding:
     return Finding(subject, measure, value, f"at most {limit:.6g}", value <= limit)
 
 
-def _near(rows: int, usual: float, change: float) -> Finding:
-    low, high = usual * (1 - change), usual * (1 + change)
-    return Finding(OF_TABLE, "change", rows, f"{low:.0f} to {high:.0f}", low <= rows <= high, usual)
+def _beside_usual(expected: OfTable, rows: int, usual: float) -> list[Finding]:
+    found = []
+    if expected.fewer is not None:
+        found.append(replace(_at_least(OF_TABLE, "fewer", rows, usual * (1 - expected.fewer)), usual=usual))
+    if expected.more is not None:
+        found.append(replace(_at_most(OF_TABLE, "more", rows, usual * (1 + expected.more)), usual=usual))
+    return found

@@ -20,7 +20,8 @@ class TableExpectation(Section):
     """What must hold of a table's rows."""
 
     rows: int
-    change: Positive | None = None
+    fewer: Share | None = None
+    more: Positive | None = None
     unique: bool = False
     columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
 

@@ -10,7 +10,7 @@ import polars as pl
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.audit.drift import drifts
+from userprofile.audit.drift import Drift, drifts
 from userprofile.audit.limits import OF_TABLE, Finding, drift_findings, findings
 from userprofile.config.publishing import TableExpectation
 from userprofile.errors import DataGateError, UsageError
@@ -83,7 +83,7 @@ def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> di
     return {"rows": row["rows"], "keys": row["keys"], "columns": columns}
 
 
-def _drifts(run: Run, expected: TableExpectation, rows: DataFrame, before: DataFrame) -> Any:
+def _drifts(run: Run, expected: TableExpectation, rows: DataFrame, before: DataFrame) -> list[Drift]:
     names = [name for name, limits in expected.columns.items() if limits.drift is not None]
     if not names:
         return []
@@ -93,7 +93,13 @@ def _drifts(run: Run, expected: TableExpectation, rows: DataFrame, before: DataF
         by_hash = F.xxhash64(F.lit(settings.seed), "user_id")
         return pl.DataFrame(frame.orderBy(by_hash).select(*names).limit(settings.users).toArrow())
 
-    return drifts(some(before), some(rows), names=names, between=("before", "now"))
+    sides = some(before), some(rows)
+    found: list[Drift] = []
+    for name in names:
+        # Of what is known: a date before there was a model has no scores, and how many are null has its own limit.
+        then, now = (side.select(name).drop_nulls() for side in sides)
+        found += drifts(then, now, names=[name], between=("before", "now"))
+    return found
 
 
 def _rows_before(run: Run, table: str, as_of: date) -> list[int]:
