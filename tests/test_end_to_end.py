@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -351,7 +352,7 @@ def test_a_retrained_model_stays_in_the_space_of_the_first_and_says_how_well(fir
         assert told[column]["cosine_after"] > told[column]["cosine_before"]
     scored = once(*seed, job=infer_profiles)
     assert scored["exit_code"] == 0, scored
-    assert scored["metrics"]["promote_model"]["promoted"], scored
+    assert scored["metrics"]["promote_model"]["decision"]["promoted"], scored
     profiles = table(folder, "gold.user_profiles")
     assert set(profiles["model_version"]) == {began, figures["model_version"]}
     assert set(profiles["embedding_space"]) == {began}
@@ -383,7 +384,7 @@ def test_what_serves_goes_back_and_forth_and_a_worse_model_is_declined(first, on
     assert "no model to go back to" in first_of_all["error"]
 
     by_hand = once("--set", f"promote_model.model={two}", job=promote_model)
-    assert by_hand["metrics"]["promote_model"]["because"] == "promoted by hand"
+    assert by_hand["metrics"]["promote_model"]["decision"]["because"] == "promoted by hand"
     unknown = once("--set", "promote_model.model=nobody", job=promote_model)
     assert (unknown["exit_code"], "names no model" in unknown["error"]) == (2, True)
 
@@ -391,9 +392,20 @@ def test_what_serves_goes_back_and_forth_and_a_worse_model_is_declined(first, on
     candidate = third["metrics"]["train_model"]["model_version"]
     spoil(folder / "models" / candidate)
     declined = once(job=promote_model)["metrics"]["promote_model"]
-    assert (declined["model_version"], declined["promoted"]) == (candidate, False)
-    assert "beyond noise" in declined["because"]
+    assert (declined["serves"], declined["decision"]["candidate"]) == (two, candidate)
+    assert (declined["decision"]["promoted"], "beyond noise" in declined["decision"]["because"]) == (False, True)
     assert once(job=infer_profiles)["metrics"]["infer_profiles"]["model_version"] == two
+
+    again = once("--set", f"promote_model.model={two}", job=promote_model)  # it serves already
+    assert again["metrics"]["promote_model"]["serves"] == two
+    assert once(job=rollback_model)["metrics"]["rollback_model"]["model_version"] == one
+
+    shutil.move(folder / "models" / one, folder / "gone")
+    last = once("--set", "train_model.seed=10", "train_model.align=false", job=train_model)
+    decided = once(job=promote_model)["metrics"]["promote_model"]
+    assert decided["serves"] == last["metrics"]["train_model"]["model_version"]
+    assert decided["decision"]["because"] == f"the files of {one} are gone"
+    shutil.move(folder / "gone", folder / "models" / one)
 
 
 def spoil(model: Path) -> None:

@@ -18,17 +18,14 @@ daemons=(api-server scheduler dag-processor)
 
 say() { echo "airflow: $*"; }
 
+source "$root/jobs/launchers/daemons.sh"
+
 began() { ps -o lstart= -p "$1" 2>/dev/null; }
 
 running() { # running <daemon>: is the process in its pid file alive, and still the one we started?
     local id start
     { read -r id && read -r start; } 2>/dev/null <"$folder/$1.pid" || return 1
     [ "$(began "$id")" = "$start" ] # its name says nothing: it changes that
-}
-
-all_running() {
-    local daemon
-    for daemon in "${daemons[@]}"; do running "$daemon" || return 1; done
 }
 
 # Two at once: the second waits, and finds the work done.
@@ -76,23 +73,13 @@ sys.exit(any(health[part]["status"] != "healthy" for part in ("metadatabase", "s
 PYTHON
 }
 
-give_up() {
-    say "$1; the end of $folder/$2.log:" >&2
-    tail -n 5 "$folder/$2.log" >&2
-    down >/dev/null
-    exit 4
-}
-
 up() {
     if all_running; then
         say "already up at $page"
         return
     fi
     down >/dev/null
-    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        say "something else listens on port $port; fix: AIRFLOW_PORT=<another> $0 up" >&2
-        exit 4
-    fi
+    require_free "$port" AIRFLOW_PORT
     "$venv/bin/airflow" db migrate >"$folder/migrate.log" 2>&1 || give_up "no database" migrate
     launch api-server --host 127.0.0.1 --port "$port" --workers 1
     launch scheduler --skip-serve-logs
@@ -118,12 +105,6 @@ down() {
         rm -f "$folder/$daemon.pid"
     done
     say "down"
-}
-
-status() {
-    local daemon
-    for daemon in "${daemons[@]}"; do say "$daemon $(running "$daemon" && echo up || echo down)"; done
-    all_running || exit 4
 }
 
 case ${1:-} in

@@ -17,15 +17,12 @@ daemons=(master worker-1 worker-2)
 
 say() { echo "cluster: $*"; }
 
+source "$root/jobs/launchers/daemons.sh"
+
 running() { # running <daemon>: is the process in its pid file alive, and still the one we started?
     local id
     id=$(cat "$folder/$1.pid" 2>/dev/null) || return 1
     ps -ww -p "$id" -o args= 2>/dev/null | grep -q "org.apache.spark.deploy.*$port"
-}
-
-all_running() {
-    local daemon
-    for daemon in "${daemons[@]}"; do running "$daemon" || return 1; done
 }
 
 registered() { grep -c "Registering worker" "$folder/master.log" 2>/dev/null || true; }
@@ -58,23 +55,13 @@ find_spark() {
         2>/dev/null)} || { say "pyspark is not installed; fix: make install" >&2; exit 4; }
 }
 
-give_up() {
-    say "$1; the end of $folder/$2.log:" >&2
-    tail -n 5 "$folder/$2.log" >&2
-    down >/dev/null
-    exit 4
-}
-
 up() {
     if all_running; then
         say "already up at $master"
         return
     fi
     down >/dev/null
-    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        say "something else listens on port $port; fix: CLUSTER_PORT=<another> $0 up" >&2
-        exit 4
-    fi
+    require_free "$port" CLUSTER_PORT
     find_spark
     rm -rf "$folder"
     mkdir -p "$folder"
@@ -109,12 +96,6 @@ down() {
     done
     rm -f "$folder/secure.conf"
     say "down"
-}
-
-status() {
-    local daemon
-    for daemon in "${daemons[@]}"; do say "$daemon $(running "$daemon" && echo up || echo down)"; done
-    all_running || exit 4
 }
 
 case ${1:-} in

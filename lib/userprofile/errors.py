@@ -62,3 +62,11 @@ class InterruptedRunError(UserprofileError):
     """The run was stopped from outside; the same command goes on where it stopped."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def told_of(error: BaseException) -> tuple[ExitCode, str]:
+    """The exit code of an error that ends a run, and what tables may keep of it: a defect's words may hold rows."""
+    if isinstance(error, UserprofileError):
+        return error.exit_code, error.what
+    code = ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.DEFECT
+    return code, type(error).__name__

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from userprofile.audit.drift import Drift
-from userprofile.audit.limits import drift_findings, findings
-from userprofile.config.publishing import ColumnExpectation, TableExpectation
+from userprofile.audit.limits import ColumnExpectation, TableExpectation, drift_findings, findings
 
 SCORE = ColumnExpectation(nulls=0.1, least=0, most=1, drift=0.5)
 EXPECTED = TableExpectation(rows=1, fewer=0.5, more=0.5, unique=True, columns={"score": SCORE})

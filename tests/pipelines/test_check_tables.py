@@ -51,18 +51,18 @@ def test_profiles_that_are_not_as_expected_leave_the_last_ones_in_place(job, ref
     assert again.result["steps"] == {"infer_profiles": 0.0}
 
 
-def test_a_date_with_half_the_users_of_the_dates_before_is_stopped(job, refined, expecting):
-    dates = ["2024-01-03", "2024-01-21"]  # two users, then two again
-    for day in dates:
+def test_a_date_with_more_users_than_usual_is_stopped_where_that_is_expected(job, refined, expecting):
+    before, now = "2024-01-02", "2024-01-21"  # one user, then two
+    for day in (before, now):
         assert job("build_features", build_features, "--source", refined, "--as-of", day).code == 0
-    first = job("check_tables", check_tables, "--source", refined, "--as-of", dates[0])
+    first = job("check_tables", check_tables, "--source", refined, "--as-of", before)
     assert first.code == 0, first.errors
     assert first.result["metrics"]["check_tables"]["tables"] == 2
-    same = job("check_tables", check_tables, "--source", refined, "--as-of", dates[1])
-    assert same.code == 0, same.errors
-    many = expecting("gold.user_features", "{rows: 3}")
-    fewer = job("check_tables", check_tables, "--source", refined, "--as-of", dates[1], *many)
-    assert (fewer.code, "rows: rows 2, expected at least 3" in fewer.errors) == (3, True)
+    grown = job("check_tables", check_tables, "--source", refined, "--as-of", now)
+    assert grown.code == 0, grown.errors
+    limited = expecting("gold.user_features", "{more: 0.5}")
+    stopped = job("check_tables", check_tables, "--source", refined, "--as-of", now, *limited)
+    assert (stopped.code, "rows: more 2, expected at most 1.5" in stopped.errors) == (3, True)
 
 
 @pytest.mark.parametrize(

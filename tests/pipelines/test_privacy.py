@@ -55,8 +55,8 @@ def test_raw_ids_and_the_key_are_where_they_belong_alone(job, mapping, log, head
     assert done("run", run_path, "--input", source).code == 0
     root = tmp_path / "warehouse" / "my_shop"
     someone = DeltaTable(root / "gold" / "user_profiles").to_pyarrow_table()["user_id"][0].as_py()
-    assert done("ask_profiles", ask_profiles, "--question", "weekly shoppers", "--audience", "weekly").code in (0, 3)
     for name, pipeline, *arguments in (
+        ("ask_profiles", ask_profiles, "--question", "weekly shoppers", "--audience", "weekly"),
         ("build_card", build_card, "--pseudonym", someone),
         ("build_tag_catalogue", build_tag_catalogue),
         ("maintain_tables", maintain_tables),

@@ -5,52 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Protocol
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from userprofile.audit.drift import Drift
 
 OF_TABLE = "rows"  # the subject of what is not about a column
 
 
-class OfColumn(Protocol):
-    """What must hold of a column; None where anything may."""
+class ColumnExpectation(BaseModel):
+    """What must hold of a column; null where anything may."""
 
-    @property
-    def nulls(self) -> float | None:
-        """Their share, at most."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @property
-    def least(self) -> float | None: ...
-
-    @property
-    def most(self) -> float | None: ...
-
-    @property
-    def drift(self) -> float | None:
-        """Population stability index against the date before, at most."""
+    nulls: Annotated[float, Field(ge=0, le=1)] | None = None  # their share, at most
+    least: float | None = None
+    most: float | None = None
+    drift: Annotated[float, Field(gt=0)] | None = None  # population stability index against the date before, at most
 
 
-class OfTable(Protocol):
-    """What must hold of a table."""
+class TableExpectation(BaseModel):
+    """What must hold of a table's rows."""
 
-    @property
-    def rows(self) -> int:
-        """At least."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @property
-    def fewer(self) -> float | None:
-        """Share of the usual number by which rows may be fewer."""
-
-    @property
-    def more(self) -> float | None:
-        """Share of the usual number by which rows may be more."""
-
-    @property
-    def unique(self) -> bool:
-        """Whether a key may be there once only."""
-
-    @property
-    def columns(self) -> Mapping[str, OfColumn]: ...
+    rows: int  # at least
+    fewer: Annotated[float, Field(ge=0, le=1)] | None = None  # share of the usual number by which rows may be fewer
+    more: Annotated[float, Field(gt=0)] | None = None  # and more
+    unique: bool = False  # whether a key may be there once only
+    columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +54,7 @@ class Finding:
 
 
 def findings(
-    expected: OfTable,
+    expected: TableExpectation,
     *,
     rows: int,
     keys: int,
@@ -98,7 +82,7 @@ def findings(
     return found
 
 
-def drift_findings(expected: OfTable, found: Sequence[Drift]) -> list[Finding]:
+def drift_findings(expected: TableExpectation, found: Sequence[Drift]) -> list[Finding]:
     """Of columns whose drift has a limit; what chance alone might have made passes."""
     limits = {one.feature: expected.columns[one.feature].drift or 0.0 for one in found}
     return [_at_most(one.feature, "drift", one.index, max(limits[one.feature], one.by_chance)) for one in found]
@@ -112,7 +96,7 @@ def _at_most(subject: str, measure: str, value: float, limit: float) -> Finding:
     return Finding(subject, measure, value, f"at most {limit:.6g}", value <= limit)
 
 
-def _beside_usual(expected: OfTable, rows: int, usual: float) -> list[Finding]:
+def _beside_usual(expected: TableExpectation, rows: int, usual: float) -> list[Finding]:
     found = []
     if expected.fewer is not None:
         found.append(replace(_at_least(OF_TABLE, "fewer", rows, usual * (1 - expected.fewer)), usual=usual))

@@ -25,9 +25,6 @@ _SECRET = r"(?i:password|secret|token|api_?key)"
 # The repository's conf/, which a wheel brings along inside the package.
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
-# The repository's conf/, which a wheel brings along inside the package.
-CONF = Path(__file__).resolve().parents[1] / "conf"
-
 
 @dataclass(frozen=True)
 class Layer:

@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from userprofile.config.values import Count, Horizon, Positive, Section, Share
-
-
-class ColumnExpectation(Section):
-    """What must hold of a column; null where anything may."""
-
-    nulls: Share | None = None
-    least: float | None = None
-    most: float | None = None
-    drift: Positive | None = None
-
-
-class TableExpectation(Section):
-    """What must hold of a table's rows."""
-
-    rows: int
-    fewer: Share | None = None
-    more: Positive | None = None
-    unique: bool = False
-    columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
+from userprofile.audit.limits import TableExpectation
+from userprofile.config.values import Count, Horizon, Section
 
 
 class CheckTables(Section):

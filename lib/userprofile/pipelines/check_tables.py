@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import date
 from functools import partial
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.errors import DataGateError
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.table_checks import SECTION, classes, require_expectations, require_quality
+from userprofile.pipelines.table_checks import SECTION, before_date, classes, require_expectations, require_quality
 from userprofile.tables.store import TableVersion
 
 MADE_BY = {"silver.events": "refine_events", "gold.user_features": "build_features"}
@@ -32,24 +30,9 @@ def check_tables(run: Run) -> Step:
 def _check(run: Run, tables: dict[str, TableVersion], as_of: date) -> Outcome:
     written = []
     for name, pinned in tables.items():
-        rows = run.store.read(pinned, classes(run)[name])
-        dated = "as_of_date" in rows.columns
-        now, before = (of_date(run, name, rows, as_of), before_date(rows, as_of)) if dated else (rows, None)
+        now, before = run.store.read(pinned, classes(run)[name]), None
+        if "as_of_date" in now.columns:
+            now, before = now.where(F.col("as_of_date") == F.lit(as_of)), before_date(now, as_of)
         written.append(require_quality(run, name, now, as_of=as_of, before=before))
     outputs = [one for one in written if one]
     return Outcome(outputs[-1:], {"tables": len(outputs), "expectations": sum(one.rows for one in outputs)})
-
-
-def of_date(run: Run, table: str, rows: DataFrame, as_of: date) -> DataFrame:
-    """Those of the date. Raises DataGateError where there are none."""
-    found = rows.where(F.col("as_of_date") == F.lit(as_of))
-    if found.isEmpty():
-        fix = f"make {MADE_BY[table]} SOURCE={run.source} AS_OF={as_of}"
-        raise DataGateError(f"{table} has no rows as of {as_of}", expected="at least one", received="none", fix=fix)
-    return found
-
-
-def before_date(rows: DataFrame, as_of: date) -> DataFrame | None:
-    """Those of the last date before; None where there is none."""
-    last = rows.where(F.col("as_of_date") < F.lit(as_of)).agg(F.max("as_of_date")).collect()[0][0]
-    return None if last is None else rows.where(F.col("as_of_date") == F.lit(last))

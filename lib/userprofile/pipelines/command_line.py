@@ -12,7 +12,7 @@ from userprofile.pipelines.generate_demo_shop import DEMO_SHOP
 
 
 def parser(job: str, source: str) -> argparse.ArgumentParser:
-    """Of every job: a flag that a job does not know of is none."""
+    """One for all jobs: each heeds the flags that are its affair."""
     parser = argparse.ArgumentParser(prog=job, description=f"The {job} job of userprofile.")
     parser.add_argument("--source", default=source, help="a known log, or the path of a mapping file")
     parser.add_argument(
@@ -53,15 +53,18 @@ def _dates(text: str) -> tuple[date, ...]:
 
 
 def span_of(options: argparse.Namespace) -> tuple[date, date] | None:
+    """The first and the last date of a backfill; None unless both are named."""
     return (options.from_date, options.to_date) if options.from_date and options.to_date else None
 
 
 def overlays_of(conf_folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Files that lie over base.yaml, later ones win."""
     local = options.master is None or options.master.startswith("local")
     return [conf_folder / ("local.yaml" if local else "cluster.yaml"), *options.conf]
 
 
 def settings_of(options: argparse.Namespace) -> list[str]:
+    """Single keys as key=value, those of --set last: they win over everything."""
     flags = {"spark.master": options.master, "warehouse": options.warehouse}
     flags |= {f"demo_shop.{name}": getattr(options, name) for name in ("users", "days", "seed")}
     return [*(f"{key}={value}" for key, value in flags.items() if value is not None), *options.set]

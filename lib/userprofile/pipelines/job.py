@@ -18,7 +18,7 @@ from uuid import uuid4
 from userprofile.config.leaderboard import Board
 from userprofile.config.load import CONF, load_board, load_config
 from userprofile.config.settings import Config
-from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError
+from userprofile.errors import ExitCode, InterruptedRunError, UsageError, UserprofileError, told_of
 from userprofile.pipelines.command_line import overlays_of, parser, settings_of, span_of, store_root
 from userprofile.pipelines.engine import feature_catalogue
 from userprofile.pipelines.generate_demo_shop import with_files
@@ -119,24 +119,15 @@ def _alone(run: Run, holder: Holder | None, result: dict[str, Any]) -> Iterator[
             with faults_told(run.store.root):
                 yield
         except BaseException as error:
-            code = error.exit_code if isinstance(error, UserprofileError) else _code_of(error)
+            code, what = told_of(error)
             if code != ExitCode.USAGE:
-                ended = {"status": "failed", "exit_code": int(code), "error": _told(error)}
+                ended = {"status": "failed", "exit_code": int(code), "error": what}
                 with suppress(Exception):  # what ended the run is what is told
                     record_end(run.store, holder, ended)
                     observe(run, holder.job, ended)
             raise
         record_end(run.store, holder, result)
         observe(run, holder.job, result)
-
-
-def _code_of(error: BaseException) -> ExitCode:
-    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.DEFECT
-
-
-def _told(error: BaseException) -> str:
-    """Of a defect only its kind: its words may hold rows."""
-    return error.what if isinstance(error, UserprofileError) else type(error).__name__
 
 
 def _start(log: Log, options: argparse.Namespace, config: Config, board: Board | None, looks_only: bool) -> Run:

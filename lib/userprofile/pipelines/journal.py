@@ -13,7 +13,7 @@ from userprofile.tables.locks import Holder
 from userprofile.tables.store import Store, Transaction
 
 JOBS = "ops.jobs"
-DONE, FAILED, KILLED = "done", "failed", "killed"
+DONE, KILLED = "done", "killed"
 
 
 def jobs(store: Store) -> pl.DataFrame:

@@ -44,11 +44,11 @@ class Log:
         """What ended the run, to standard error; stack traces only where asked."""
         if verbose:
             traceback.print_exc()
-        for line in _in_words(error, code, verbose=verbose):
+        if words := _in_words(error, code, verbose=verbose):
             if self.is_json:
-                self._tell(sys.stderr, error=line, exit_code=int(code))
+                self._tell(sys.stderr, error=words, exit_code=int(code))
             else:
-                print(line, file=sys.stderr)
+                print(words, file=sys.stderr)
 
     def _tell(self, stream: Any, **told: Any) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -61,12 +61,12 @@ def first_line(error: BaseException) -> str:
     return str(error).splitlines()[0][:500] if str(error) else type(error).__name__
 
 
-def _in_words(error: BaseException, code: ExitCode, *, verbose: bool) -> list[str]:
+def _in_words(error: BaseException, code: ExitCode, *, verbose: bool) -> str:
     if code != ExitCode.DEFECT or isinstance(error, UserprofileError):
-        return [f"error: {error}"]
+        return f"error: {error}"
     if verbose:
-        return []
-    return [
-        f"a defect of ours: {type(error).__name__}: {first_line(error) if str(error) else ''}",
-        "  fix: run again with VERBOSE=1 (--verbose) and report what it shows",
-    ]
+        return ""
+    return (
+        f"a defect of ours: {type(error).__name__}: {first_line(error) if str(error) else ''}\n"
+        "  fix: run again with VERBOSE=1 (--verbose) and report what it shows"
+    )

@@ -19,7 +19,17 @@ _DEALT_BY_ROW_GROUP = {EXAMPLES, "gold.history_examples"}
 
 
 def maintain_tables(run: Run) -> Step:
-    """Every table of the warehouse. Raises UsageError where the examples that a model learnt from would be lost."""
+    """Every table of the warehouse.
+
+    Raises UsageError where examples that a model learnt from would be lost, and for a warehouse that is no folder.
+    """
+    if "://" in run.store.root:
+        raise UsageError(
+            "tables of an object store are not listed",
+            expected="a warehouse in a folder",
+            received=run.store.root,
+            fix="the platform's own OPTIMIZE and VACUUM, table by table",
+        )
     settings = run.config.maintain_tables
     how = Upkeep(settings.file_megabytes * 2**20, settings.keep // HOUR, settings.keep_log // HOUR)
     _require_pinned(run, how.keep_hours * HOUR)

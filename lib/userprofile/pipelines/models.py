@@ -40,7 +40,7 @@ def no_model(run: Run, as_of: date, reason: str | None) -> DataGateError:
 def previous_model(run: Run, model_version: str) -> tuple[dict[str, Any] | None, str]:
     """The last of models_before whose files are there, or why there is none."""
     for model in models_before(models(run), model_version).to_dicts():
-        if all(Path(run.config.models, model["model_version"], name).is_file() for name in _FILES):
+        if files_are_there(run, model["model_version"]):
             return model, ""
     return None, "no model was trained before whose vectors could be compared"
 
@@ -55,6 +55,11 @@ def models_before(models: pl.DataFrame, model_version: str) -> pl.DataFrame:
         before = json.loads(own["metrics"]).get("embedding_space", {}).get("aligned_to")
         return others.filter(pl.col("model_version").eq_missing(pl.lit(before, pl.String)))
     return others
+
+
+def files_are_there(run: Run, model_version: str) -> bool:
+    """Whether a model could score."""
+    return all(Path(run.config.models, model_version, name).is_file() for name in _FILES)
 
 
 def model_files(run: Run, model: dict[str, Any]) -> dict[str, bytes]:

@@ -11,10 +11,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import polars as pl
 
+from userprofile import __version__
 from userprofile.pipelines.ledger import failures, runs
 from userprofile.pipelines.steps import Run
 
-PRODUCER = "https://github.com/userprofile/userprofile"
+PRODUCER = f"urn:userprofile:{__version__}"
 LINEAGE_SETTINGS = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSPORT__TYPE")
 
 

@@ -97,9 +97,8 @@ def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section
     if profiled is None:
         return Section.without(tastes.TAGS, tastes.TAGS_TITLE, _NO_PROFILES)
     counts, users = report_profiles.tag_counts(profiled.rows), profiled.head["users"]
-    if CHECKS not in moment.tables:
-        return tastes.tags_section(counts, users)
-    checks = run.store.small(moment.tables[CHECKS], OpsChecks).filter(pl.col("check").is_in(KINDS))
+    checks = run.store.small(moment.tables[CHECKS], OpsChecks) if CHECKS in moment.tables else OpsChecks.create_empty()
+    checks = checks.filter(pl.col("check").is_in(KINDS))
     if checks.is_empty():
         return tastes.tags_section(counts, users)
     last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())

@@ -48,6 +48,7 @@ def _back(run: Run, as_of: date) -> Outcome:
 
 
 def _promotion_of(made: pl.DataFrame, model_version: str) -> dict[str, Any] | None:
-    """The last by which the model came to serve."""
-    came = made.filter((pl.col("decision") == "promoted") & (pl.col("candidate") == model_version))
+    """The last by which the model came to serve instead of another, or first of all."""
+    promoted = (pl.col("decision") == "promoted") & (pl.col("candidate") == model_version)
+    came = made.filter(promoted & pl.col("instead_of").ne_missing(pl.lit(model_version)))
     return came.row(-1, named=True) if came.height else None

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from userprofile.config.leaderboard import Board
 from userprofile.config.load import config_version
 from userprofile.config.settings import Config
-from userprofile.errors import DataGateError, ExitCode, UsageError, UserprofileError
+from userprofile.errors import DataGateError, UsageError, told_of
 from userprofile.pipelines.ledger import fingerprint_of, last_run, record_failure, record_runs
 from userprofile.tables.commits import rows_version
 from userprofile.tables.faults import faults_told
@@ -189,13 +189,12 @@ class Run:
 
     @contextmanager
     def _failing(self, step: str) -> Iterator[None]:
-        """What ends a step goes to ops.failures. Of a defect only its kind: its words may hold rows."""
+        """What ends a step goes to ops.failures."""
         try:
             with faults_told(self.store.root):
                 yield
         except Exception as error:
-            code = error.exit_code if isinstance(error, UserprofileError) else ExitCode.DEFECT
-            what = error.what if isinstance(error, UserprofileError) else type(error).__name__
+            code, what = told_of(error)
             with suppress(Exception):  # what ended the step is what is told
                 record_failure(self.store, run_id=self.run_id, step=step, exit_code=int(code), error=what)
             raise

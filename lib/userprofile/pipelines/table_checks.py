@@ -11,8 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.audit.drift import Drift, drifts
-from userprofile.audit.limits import OF_TABLE, Finding, drift_findings, findings
-from userprofile.config.publishing import TableExpectation
+from userprofile.audit.limits import OF_TABLE, Finding, TableExpectation, drift_findings, findings
 from userprofile.errors import DataGateError, UsageError
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import feature_catalogue
@@ -68,6 +67,12 @@ def require_quality(
             fix="mend the data, or the expectation; what was published before stands as it was",
         )
     return written
+
+
+def before_date(rows: DataFrame, as_of: date) -> DataFrame | None:
+    """Those of the last date before; None where there is none."""
+    last = rows.where(F.col("as_of_date") < F.lit(as_of)).agg(F.max("as_of_date")).collect()[0][0]
+    return None if last is None else rows.where(F.col("as_of_date") == F.lit(last))
 
 
 def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> dict[str, Any]:
