@@ -68,11 +68,11 @@ class Chaos:
         return ends
 
     def strike(self, driver: int) -> str:
-        """Kills one process and tells what it was; every other time a rank, where there are any."""
+        """Kills one process and tells what it was: of the kinds that are alive, the one that was killed least often."""
         alive = {kind: found for kind in KINDS if (found := candidates(kind, driver, self.cluster))}
         if not alive:
             return ""
-        kind = "rank" if "rank" in alive and self.chance.random() < 0.5 else self.chance.choice(sorted(alive))
+        kind = min(alive, key=lambda kind: (self.done.count(kind), self.chance.random()))
         victim = self.chance.choice(alive[kind])
         command, environment = victim.cmdline(), victim.environ()
         victim.kill()
