@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-import sqlite3
 from datetime import date
+from pathlib import Path
 
 import keras
 import polars as pl
+import pytest
 from tensorboardX.proto.event_pb2 import Event
 
+from userprofile.errors import EnvironmentMismatchError
 from userprofile.report.evaluation import evaluation_page, figures, measured
-from userprofile.report.tracking import weights_of, write_mlflow, write_tensorboard
+from userprofile.report.tracking import mlflow_at, weights_of, write_mlflow, write_tensorboard
 
 EVALUATION = {
     "head": "purchase",
@@ -59,16 +61,33 @@ def test_other_tools_hold_the_same_numbers(tmp_path) -> None:
     scalars = {value.tag: round(value.simple_value, 5) for event in events(tmp_path / "tensorboard") for value in event}
     assert scalars == {"train/purchase": 0.6, **told}
 
+
+def test_mlflow_holds_a_run_of_each_model_with_its_files(tmp_path) -> None:
+    (tmp_path / "models" / "m1").mkdir(parents=True)
+    (tmp_path / "models" / "m1" / "network.keras").write_text("layers")
+    (tmp_path / "evaluation.html").write_text("page")
+    client = mlflow_at(f"sqlite:///{tmp_path / 'mlflow.db'}")
     for _ in range(2):
         write_mlflow(
-            tmp_path / "mlflow.db", experiment="shop", model_version="m1", figures={"ndcg@10": 0.5}, settings={"w": "3"}
+            client,
+            experiment="shop",
+            model_version="m1",
+            figures={"ndcg@10": 0.5},
+            settings={"w": "3"},
+            files={"model": tmp_path / "models" / "m1", "report": tmp_path / "evaluation.html"},
+            artifacts=tmp_path / "mlflow",
         )
-    with sqlite3.connect(tmp_path / "mlflow.db") as database:
-        live = "select run_uuid from runs where lifecycle_stage = 'active'"
-        assert database.execute(f"select key, value from metrics where run_uuid in ({live})").fetchall() == [
-            ("ndcg_at_10", 0.5)
-        ]
-        assert database.execute(f"select count(*) from ({live})").fetchone() == (1,)
+    (run,) = client.search_runs([client.get_experiment_by_name("shop").experiment_id])
+    assert (run.info.run_name, run.data.params, run.data.metrics) == ("m1", {"w": "3"}, {"ndcg_at_10": 0.5})
+    kept = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert kept.is_relative_to(tmp_path / "mlflow")
+    assert (kept / "model" / "network.keras").read_text() == "layers"
+    assert (kept / "report" / "evaluation.html").read_text() == "page"
+
+
+def test_a_server_of_mlflow_that_does_not_answer_is_named() -> None:
+    with pytest.raises(EnvironmentMismatchError, match=r"MLflow does not answer at http://127.0.0.1:9\n"):
+        mlflow_at("http://127.0.0.1:9")
 
 
 def test_tensorboard_has_histograms_of_weights_and_users_in_the_projector(tmp_path) -> None:

@@ -116,6 +116,7 @@ class EvaluateModel(Section):
     draws: Count
     largest_gap: Positive
     projected_users: Count
+    mlflow: Annotated[str, Field(pattern=r"^(|databricks|https?://\S+|sqlite:///\S+)$")]
     seed: int
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pyspark.sql import DataFrame
@@ -24,13 +24,17 @@ from userprofile.pipelines.models import model_files, needed_model
 from userprofile.pipelines.scoring import judged
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.report.evaluation import evaluation_page, figures
-from userprofile.report.tracking import weights_of, write_mlflow, write_tensorboard
+from userprofile.report.tracking import mlflow_at, weights_of, write_mlflow, write_tensorboard
 from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.spec import NETWORK_FILE, SERVING_FILE
 from userprofile.tables.store import TableVersion
 
-PAGE, FIGURES, DATABASE, EVENTS = "evaluation.html", "evaluation.json", "mlflow.db", "tensorboard"
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PAGE, FIGURES, EVENTS = "evaluation.html", "evaluation.json", "tensorboard"
+DATABASE, ARTIFACTS = "mlflow.db", "mlflow"
 
 
 def evaluate_model(run: Run) -> Step:
@@ -48,7 +52,13 @@ def evaluate_model(run: Run) -> Step:
     )
 
 
+def _mlflow(run: Run, folder: Path) -> MlflowClient:
+    folder.mkdir(parents=True, exist_ok=True)
+    return mlflow_at(run.config.evaluate_model.mlflow or f"sqlite:///{folder.resolve() / DATABASE}")
+
+
 def _evaluate(run: Run, examples: TableVersion, model: dict[str, Any], folder: Path) -> Outcome:
+    mlflow = _mlflow(run, folder)  # before any work, as it may be far away
     version, files = model["model_version"], model_files(run, model)
     rows = _sample(run, examples)
     judgements = judged(rows, version, {**files, "words.json": b"{}"})
@@ -59,7 +69,8 @@ def _evaluate(run: Run, examples: TableVersion, model: dict[str, Any], folder: P
     how = Asking(settings.draws, settings.largest_gap, settings.seed)
     serving = Serving.from_json(files[SERVING_FILE].decode())
     evaluations = [_of_head(name, one, told, how) for name, one in serving.heads.items()]
-    _write(run, folder, evaluations, model)
+    numbers = _write(run, folder, evaluations, model)
+    _track(run, folder, numbers, model, mlflow)
     verdicts = {one["head"]: one["fit"]["verdict"].split(":")[0] for one in evaluations}
     page = str((folder / PAGE).resolve())
     return Outcome([written], {"page": page, "judgements": written.rows, "model_version": version, "fit": verdicts})
@@ -115,8 +126,8 @@ def _of_head(name: str, serving: HeadServing, told: pl.DataFrame, how: Asking) -
     return evaluated(HEADS[name], judgements, serving, segments, how)
 
 
-def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, float]:
+    """Page, numbers and TensorBoard's events; the numbers by the names they have there."""
     version, source = model["model_version"], run.config.source.name
     limit = run.config.evaluate_model.largest_gap
     html = evaluation_page(evaluations, model=model, source=source, largest_gap=limit)
@@ -126,6 +137,18 @@ def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dic
     history = json.loads(Path(run.config.models, version, "history.json").read_text())
     weights = weights_of(model_files(run, model)[NETWORK_FILE])
     write_tensorboard(folder / EVENTS / version, history, told, weights=weights, users=_projected(run, model))
+    return told
+
+
+def _track(run: Run, folder: Path, numbers: dict[str, float], model: dict[str, Any], mlflow: MlflowClient) -> None:
     network = run.config.train_model.network.model_dump(exclude={"task_weight"})
     settings = {"as_of_date": str(model["as_of_date"]), **{name: str(value) for name, value in network.items()}}
-    write_mlflow(folder.resolve() / DATABASE, experiment=source, model_version=version, figures=told, settings=settings)
+    write_mlflow(
+        mlflow,
+        experiment=run.config.source.name,
+        model_version=model["model_version"],
+        figures=numbers,
+        settings=settings,
+        files={"model": Path(run.config.models, model["model_version"]), "report": folder / PAGE},
+        artifacts=None if run.config.evaluate_model.mlflow else folder.resolve() / ARTIFACTS,
+    )

@@ -1,16 +1,22 @@
-"""An evaluation's numbers where other tools look for them: TensorBoard's event files, and MLflow's local database."""
+"""An evaluation's numbers where other tools look for them: TensorBoard's event files, and MLflow."""
 
 from __future__ import annotations
 
 import io
+import os
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+
+from userprofile.errors import EnvironmentMismatchError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _WEIGHTS = "model.weights.h5"
 
@@ -60,21 +66,51 @@ def weights_of(network: bytes) -> dict[str, np.ndarray]:
     return found
 
 
-def write_mlflow(
-    database: Path, *, experiment: str, model_version: str, figures: Mapping[str, float], settings: Mapping[str, str]
-) -> None:
-    """A run named by the model; one of that name is written anew."""
+def mlflow_at(address: str) -> MlflowClient:
+    """A client of MLflow's database or server there; raises EnvironmentMismatchError where it does not answer."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own 7 take minutes
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(tracking_uri=address)
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise EnvironmentMismatchError(
+            f"MLflow does not answer at {address}",
+            expected="a database or a server that evaluate_model.mlflow names",
+            received=str(error).splitlines()[0],
+            fix="start it, or correct evaluate_model.mlflow; empty keeps the numbers beside the report",
+        ) from error
+    return client
+
+
+def write_mlflow(
+    client: MlflowClient,
+    *,
+    experiment: str,
+    model_version: str,
+    figures: Mapping[str, float],
+    settings: Mapping[str, str],
+    files: Mapping[str, Path],
+    artifacts: Path | None,
+) -> None:
+    """A run named by the model, with files or folders by the name they get; one of that name is written anew.
+
+    `artifacts` is where files of a new experiment lie, for a database; a server has a place of its own.
+    """
     from mlflow.entities import Metric, Param
 
-    client = MlflowClient(tracking_uri=f"sqlite:///{database}")
+    place = artifacts.as_uri() if artifacts else None
     known = client.get_experiment_by_name(experiment)
-    experiment_id = known.experiment_id if known else client.create_experiment(experiment)
+    experiment_id = known.experiment_id if known else client.create_experiment(experiment, artifact_location=place)
     for earlier in client.search_runs([experiment_id], f"attributes.run_name = '{model_version}'"):
         client.delete_run(earlier.info.run_id)
-    run = client.create_run(experiment_id, run_name=model_version)
+    run = client.create_run(experiment_id, run_name=model_version).info.run_id
     now = int(time.time() * 1000)
     # MLflow's names hold no @.
     metrics = [Metric(name.replace("@", "_at_"), value, now, 0) for name, value in figures.items()]
-    client.log_batch(run.info.run_id, metrics=metrics, params=[Param(*one) for one in settings.items()])
-    client.set_terminated(run.info.run_id)
+    client.log_batch(run, metrics=metrics, params=[Param(*one) for one in settings.items()])
+    for name, path in files.items():
+        client.log_artifacts(run, str(path), name) if path.is_dir() else client.log_artifact(run, str(path), name)
+    client.set_terminated(run)
