@@ -94,5 +94,17 @@ def test_nothing_known_on_either_side():
     assert by_chance > 0
 
 
+def test_words_are_bins_of_their_own():
+    def words(views, carts, unknown):
+        return pl.DataFrame({"x": ["view"] * views + ["cart"] * carts + [None] * unknown})
+
+    (found,) = drifts(words(600, 300, 100), words(300, 600, 100), names=["x"], between=("a", "b"))
+    shares = [(600.5, 300.5), (300.5, 600.5)]
+    assert found.index == pytest.approx(sum((b - a) / 1001.5 * math.log(b / a) for a, b in shares), rel=1e-9)
+    assert found.strength == "large"
+    (same,) = drifts(words(6, 3, 1), words(600, 300, 100), names=["x"], between=("a", "b"))
+    assert same.strength == ""
+
+
 def test_no_rows_no_drift():
     assert drifts(frame([]), frame([1.0]), names=["x"], between=("a", "b")) == []

@@ -9,6 +9,8 @@ from deltalake import DeltaTable
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.check_tables import check_tables
 from userprofile.pipelines.infer_profiles import infer_profiles
+from userprofile.pipelines.ingest_events import ingest_events
+from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.run import run_path
 
 
@@ -63,6 +65,25 @@ def test_a_date_with_more_users_than_usual_is_stopped_where_that_is_expected(job
     limited = expecting("gold.user_features", "{more: 0.5}")
     stopped = job("check_tables", check_tables, "--source", refined, "--as-of", now, *limited)
     assert (stopped.code, "rows: more 2, expected at most 1.5" in stopped.errors) == (3, True)
+
+
+@pytest.mark.slow
+def test_events_that_are_of_another_kind_than_before_are_stopped_where_that_is_expected(
+    job, mapping, log, header, expecting, tmp_path
+):
+    days = [f"2024-01-{day:02d} 10:00" for day in range(1, 21)]
+    rows = [f"u{user},i1,{'view' if day < days[10] else 'cart'},{day},1.00\n" for day in days for user in range(30)]
+    assert job("ingest_events", ingest_events, "--source", mapping, "--input", log(header + "".join(rows))).code == 0
+    for pipeline in (refine_events, build_features):
+        assert job(pipeline.__name__, pipeline, "--source", mapping).code == 0
+    expected = expecting("silver.events", "{columns: {action: {drift: 1.0}, price: {drift: 1.0}}}")
+    for length, code in ((5, 0), (10, 3)):
+        ended = job(
+            "check_tables", check_tables, "--source", mapping, *expected, "--set", f"check_tables.days={length}"
+        )
+        assert ended.code == code, ended.errors
+        told = rows_of(tmp_path, "ops/checks").filter(pl.col("check") == "silver.events", pl.col("measure") == "drift")
+        assert dict(told.select("subject", "passed").iter_rows()) == {"action": not code, "price": True}
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,20 @@ class Drift:
 def drifts(
     earlier: pl.DataFrame, later: pl.DataFrame, *, names: Sequence[str], between: tuple[str, str]
 ) -> list[Drift]:
-    """One entry per name, a numeric column of both frames; none where a frame has no rows."""
+    """One entry per name, a column of both frames; none where a frame has no rows. Words are bins of their own."""
     if earlier.is_empty() or later.is_empty():
         return []
-    pairs = zip(names, matrix(earlier, names).T, matrix(later, names).T, strict=True)
-    return [Drift(name, *between, *stability(before, after)) for name, before, after in pairs]
+    found = []
+    for name in names:
+        how = stability_of_words if isinstance(earlier.schema[name], (pl.String, pl.Enum)) else stability
+        found.append(Drift(name, *between, *how(*(_values(side, name) for side in (earlier, later)))))
+    return found
+
+
+def _values(rows: pl.DataFrame, name: str) -> np.ndarray:
+    if isinstance(rows.schema[name], (pl.String, pl.Enum)):
+        return rows[name].cast(pl.String).fill_null("").to_numpy()
+    return matrix(rows, [name])[:, 0]
 
 
 def stability(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
@@ -55,12 +64,21 @@ def stability(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     """
     limits = edges(before)
     bins = len(limits) + 2
-    counts = [np.bincount(binned(values, limits), minlength=bins) for values in (before, after)]
-    used = (counts[0] + counts[1]) > 0
-    expected, actual = (_shares(count[used]) for count in counts)
+    return _of_counts(*(np.bincount(binned(values, limits), minlength=bins) for values in (before, after)))
+
+
+def stability_of_words(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """The same over words, "" standing for null."""
+    places = np.unique(np.concatenate([before, after]), return_inverse=True)[1]
+    return _of_counts(*(np.bincount(side, minlength=places.max() + 1) for side in np.split(places, [len(before)])))
+
+
+def _of_counts(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    used = (before + after) > 0
+    expected, actual = (_shares(count[used]) for count in (before, after))
     index = float(np.sum((actual - expected) * np.log(actual / expected)))
     freedom = max(1, int(used.sum()) - 1)
-    return index, float(chi2.ppf(CHANCE, freedom)) * (1 / len(before) + 1 / len(after))
+    return index, float(chi2.ppf(CHANCE, freedom)) * (1 / int(before.sum()) + 1 / int(after.sum()))
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

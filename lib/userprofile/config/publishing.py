@@ -10,7 +10,8 @@ class CheckTables(Section):
     """What must hold of tables before anything is said from them."""
 
     dates: Count
-    users: Count
+    days: Count
+    drift_rows: Count
     seed: int
     tables: dict[str, TableExpectation]
 

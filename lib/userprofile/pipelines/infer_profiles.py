@@ -25,7 +25,7 @@ from userprofile.pipelines.promote_model import decide_on_new
 from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.table_checks import SECTION, before_date, require_expectations, require_quality
+from userprofile.pipelines.table_checks import SECTION, dates_beside, require_expectations, require_quality
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
 from userprofile.schemas.arrow import arrow_schema
@@ -92,7 +92,7 @@ def _infer(
     where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
     profiles = profiles.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        checks = require_quality(run, PROFILES, profiles, as_of=as_of, before=_before(run, as_of))
+        checks = require_quality(run, PROFILES, profiles, as_of=as_of, sides=_sides(run, profiles, as_of))
         written = run.store.replace(profiles, PROFILES, UserProfiles, where=where, checked=True)
     finally:
         profiles.unpersist()
@@ -103,11 +103,11 @@ def _infer(
     )
 
 
-def _before(run: Run, as_of: date) -> DataFrame | None:
-    """Profiles of the date before, of all models that scored it."""
+def _sides(run: Run, profiles: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame] | None:
+    """Profiles of the date before, of all models that scored it, and these."""
     if not run.store.exists(PROFILES):
         return None
-    return before_date(run.store.read(run.store.pin(PROFILES), UserProfiles), as_of)
+    return dates_beside(run.store.read(run.store.pin(PROFILES), UserProfiles), as_of, now=profiles)
 
 
 def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:

@@ -45,11 +45,11 @@ def require_expectations(run: Run) -> None:
 
 
 def require_quality(
-    run: Run, table: str, rows: DataFrame, *, as_of: date, before: DataFrame | None
+    run: Run, table: str, rows: DataFrame, *, as_of: date, sides: tuple[DataFrame, DataFrame] | None
 ) -> TableVersion | None:
     """Measure what is expected of the table's rows of the date, and keep the findings in ops.checks.
 
-    `before` are rows of an earlier date, if there are any: drift is told from them. None where nothing is expected.
+    Drift is told from the first to the second of `sides`, if there are any. None where nothing is expected.
     Raises DataGateError, after all was measured, for whatever is not as expected.
     """
     expected = run.config.check_tables.tables.get(table)
@@ -57,7 +57,7 @@ def require_quality(
         return None
     measured = _measured(rows, expected, classes(run)[table].primary_key())
     found = findings(expected, earlier=_rows_before(run, table, as_of), **measured)
-    found += drift_findings(expected, _drifts(run, expected, rows, before) if before is not None else [])
+    found += drift_findings(expected, _drifts(run, table, expected, sides) if sides else [])
     written = _write(run, table, as_of, found, measured["rows"])
     if broken := [one.told() for one in found if not one.passed]:
         raise DataGateError(
@@ -69,10 +69,13 @@ def require_quality(
     return written
 
 
-def before_date(rows: DataFrame, as_of: date) -> DataFrame | None:
-    """Those of the last date before; None where there is none."""
+def dates_beside(rows: DataFrame, as_of: date, now: DataFrame | None = None) -> tuple[DataFrame, DataFrame] | None:
+    """Rows of the last date before, and `now` or those of the date; None where there is no date before."""
     last = rows.where(F.col("as_of_date") < F.lit(as_of)).agg(F.max("as_of_date")).collect()[0][0]
-    return None if last is None else rows.where(F.col("as_of_date") == F.lit(last))
+    if last is None:
+        return None
+    of_date = rows.where(F.col("as_of_date") == F.lit(as_of)) if now is None else now
+    return rows.where(F.col("as_of_date") == F.lit(last)), of_date
 
 
 def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> dict[str, Any]:
@@ -88,21 +91,22 @@ def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> di
     return {"rows": row["rows"], "keys": row["keys"], "columns": columns}
 
 
-def _drifts(run: Run, expected: TableExpectation, rows: DataFrame, before: DataFrame) -> list[Drift]:
+def _drifts(run: Run, table: str, expected: TableExpectation, sides: tuple[DataFrame, DataFrame]) -> list[Drift]:
     names = [name for name, limits in expected.columns.items() if limits.drift is not None]
     if not names:
         return []
     settings = run.config.check_tables
+    key = [name for name in classes(run)[table].primary_key() if name != "as_of_date"]
 
     def some(frame: DataFrame) -> pl.DataFrame:
-        by_hash = F.xxhash64(F.lit(settings.seed), "user_id")
-        return pl.DataFrame(frame.orderBy(by_hash).select(*names).limit(settings.users).toArrow())
+        by_hash = F.xxhash64(F.lit(settings.seed), *key)
+        return pl.DataFrame(frame.orderBy(by_hash).select(*names).limit(settings.drift_rows).toArrow())
 
-    sides = some(before), some(rows)
+    samples = [some(side) for side in sides]
     found: list[Drift] = []
     for name in names:
         # Of what is known: a date before there was a model has no scores, and how many are null has its own limit.
-        then, now = (side.select(name).drop_nulls() for side in sides)
+        then, now = (sample.select(name).drop_nulls() for sample in samples)
         found += drifts(then, now, names=[name], between=("before", "now"))
     return found
 
