@@ -2,7 +2,7 @@
 
 Each night is jobs/run.py with one day's file more. A job that ends as interrupted, by a conflict or by a signal is
 begun again, as its exit code says; any other end fails. Then every table must equal that of nights that nobody
-disturbed. The last line is JSON: kills done, of what, attempts, and how long what a kill undid had taken.
+disturbed. The last line is JSON: kills done, of what, attempts, and seconds from a kill to the end of that step.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import pyspark
 from nights import CHECKOUT, NIGHTS, Nights, make_shop
 from processes import KINDS, Cluster, candidates
-from tables import differences, doubled, models_astray
+from tables import differences, doubled, models_astray, seconds_to_recover
 
 KILLS = int(os.environ.get("KILLS") or 5)
 SEED = int(os.environ.get("SEED") or 11)
@@ -42,7 +42,7 @@ class Chaos:
     cluster: Cluster
     chance: random.Random = field(default_factory=lambda: random.Random(SEED))
     done: list[str] = field(default_factory=list)
-    lost_seconds: list[float] = field(default_factory=list)  # of attempts that a kill ended, until that kill
+    times: list[float] = field(default_factory=list)  # of these kills, since the epoch
 
     def disturbed(self, nights: Nights, night: int, *, kills: int, seconds: float) -> list[str]:
         """Begins the night again until it is done; how each attempt ended. An undisturbed one takes so many seconds."""
@@ -63,7 +63,6 @@ class Chaos:
             # 4 says that ranks need more cores: those of what was killed are not back yet.
             if code and code not in AGAIN and not (code == 4 and (struck or ends)):
                 raise RuntimeError(f"night {night + 1} ended with {code} after {struck or 'nothing'}: {nights.said()}")
-            self.lost_seconds += [time.monotonic() - began] if code else []
             ends.append(f"{code} by {' and '.join(struck) or 'an earlier kill'}" if code else "done")
         return ends
 
@@ -79,6 +78,7 @@ class Chaos:
         if kind == "worker":
             self.cluster.restart(victim, command, environment)
         self.done.append(kind)
+        self.times.append(time.time())
         return kind
 
 
@@ -106,25 +106,24 @@ def rounds(folder: Path, master: str, chaos: Chaos) -> dict[str, Any]:
     calm = Nights(folder / "calm", shop, "local[2]")
     usual = calm.undisturbed()
     say(f"undisturbed nights took {', '.join(f'{seconds:.0f} s' for seconds in usual)}")
-    number, attempts, wrong = 0, 0, list[str]()
+    number, attempts, recovered, wrong = 0, list[str](), list[float](), list[str]()
     while len(chaos.done) < KILLS and not wrong:
-        number += 1
+        number, earlier = number + 1, len(chaos.times)
         here, until = Nights(folder / f"round-{number}", shop, master), min(KILLS, len(chaos.done) + KILLS_A_ROUND)
         for night in range(NIGHTS):
             kills = -(-(until - len(chaos.done)) // (NIGHTS - night))
             ends = chaos.disturbed(here, night, kills=kills, seconds=usual[night])
-            attempts += len(ends)
+            attempts += ends
             say(f"night {night + 1} of round {number}: {', '.join(ends)}")
         wrong = wrong_with(here, calm)
+        recovered += seconds_to_recover(here.warehouse, chaos.times[earlier:])
         shutil.rmtree(here.folder)
     return {
         "kills": len(chaos.done),
         "of": dict(Counter(chaos.done)),
         "rounds": number,
-        "attempts": attempts,
-        "attempts_ended": len(chaos.lost_seconds),
-        "median_seconds_lost": round(statistics.median(chaos.lost_seconds or [0]), 1),
-        "most_seconds_lost": round(max(chaos.lost_seconds, default=0), 1),
+        "attempts": dict(Counter(attempts)),
+        "seconds_to_recover": {"median": round(statistics.median(recovered)), "most": round(max(recovered))},
         "undisturbed_seconds": usual,
         "wrong": wrong,
     }

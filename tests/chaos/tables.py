@@ -65,6 +65,16 @@ def doubled(warehouse: Path) -> list[str]:
     return [name for name, frame in frames.items() if frame.is_duplicated().any()]
 
 
+def seconds_to_recover(warehouse: Path, kills: list[float]) -> list[float]:
+    """From each kill until the step that was under way was done: the next commit of ops.runs.
+
+    Times since the epoch. A kill after the last step undid nothing, and has none.
+    """
+    commits = DeltaTable(str(warehouse / "ops/runs")).history()
+    times = sorted(commit["timestamp"] / 1000 for commit in commits)
+    return [min(later) - kill for kill in kills if (later := [time for time in times if time > kill])]
+
+
 def models_astray(warehouse: Path, models: Path) -> list[str]:
     """Folders of models, or of half of one, that no row of ops.models names; and rows without a folder."""
     known = set(_keys(warehouse, "ops.models", "model_version")["model_version"])
