@@ -170,7 +170,7 @@ def test_a_cluster_with_a_secret_runs_jobs_on_executors_without_our_packages(sec
     refused = ended(intruder)
     assert refused.returncode == 4, refused.stderr
     assert f"the master {secured.master} does not take the application" in refused.stderr
-    assert "received: authentication failed" in refused.stderr
+    assert re.search("received: (authentication failed|no answer to its registration)", refused.stderr)  # a busy master
 
 
 def shop_on(cluster: Secured, *settings: str, **environment: str) -> subprocess.Popen[str]:

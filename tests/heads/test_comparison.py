@@ -9,7 +9,7 @@ from userprofile.heads.comparison import compared
 from userprofile.heads.every import HEADS
 
 USERS = 400
-HOW = {"draws": 100, "seed": 7}
+HOW = {"among": 8, "draws": 100, "seed": 7}
 
 
 def churn(noise: float, seed: int) -> dict[str, np.ndarray]:
@@ -40,6 +40,19 @@ def test_a_much_worse_model_is_worse_and_a_better_one_is_not():
 def test_a_difference_that_other_users_would_undo_is_noise():
     one, other = churn(2, 5), churn(2, 6)
     assert not any(compared(HEADS["churn"], *pair, **HOW).is_worse for pair in ((one, other), (other, one)))
+
+
+def test_of_many_comparisons_one_that_is_just_worse_is_noise():
+    good, slightly_worse = churn(1.2, 3), churn(1.7, 4)
+    alone = compared(HEADS["churn"], slightly_worse, good, **HOW | {"among": 1})
+    assert alone.is_worse
+    assert not compared(HEADS["churn"], slightly_worse, good, **HOW | {"among": 1000}).is_worse
+
+
+def test_models_of_one_kind_are_seldom_told_apart():
+    pairs = [(churn(2, seed), churn(2, seed + 1000)) for seed in range(100)]
+    worse = [compared(HEADS["churn"], *pair, **HOW | {"among": 1}).is_worse for pair in pairs]
+    assert sum(worse) <= 8  # 2.5 expected
 
 
 def test_of_an_error_the_smaller_is_better():

@@ -41,11 +41,9 @@ def against(run: Run, new: dict[str, Any], old: dict[str, Any]) -> tuple[str, bo
     one, other = (
         _judgements(run, rows, model["model_version"], of) for model, of in zip((new, old), files, strict=True)
     )
-    found = [
-        compared(HEADS[name], one[name], other[name], draws=settings.draws, seed=settings.seed)
-        for name, classes in new_spec.heads.items()
-        if old_spec.heads.get(name) == classes
-    ]
+    shared = [name for name, classes in new_spec.heads.items() if old_spec.heads.get(name) == classes]
+    how = {"among": len(shared), "draws": settings.draws, "seed": settings.seed}
+    found = [compared(HEADS[name], one[name], other[name], **how) for name in shared]
     return _in_words([one for one in found if one], before)
 
 
