@@ -42,6 +42,7 @@ def test_locks_have_the_versions_of_setup_cfg():
     assert {name: locked.get(name) for name in wanted} == wanted
     for extra in ("content", "horovod"):
         assert named((LOCKS / f"{extra}.txt").read_text()) == named(extras[extra])
+    assert named(extras["airflow"]).items() <= named((LOCKS / "airflow.txt").read_text()).items()
 
 
 def test_what_horovod_is_compiled_against_is_what_runs():

@@ -2,13 +2,13 @@
 # An Airflow on this machine to try DAGs with: scheduler, DAG processor and API server on 127.0.0.1 only, where everybody
 # is admin; SQLite; tasks are processes of this machine.
 #   jobs/launchers/airflow.sh up|down|status, or any command of Airflow: jobs/launchers/airflow.sh dags list
-# AIRFLOW_PORT (8080). AIRFLOW_VENV (build/airflow-venv): made at the first command, of airflow.txt.
+# AIRFLOW_PORT (8080). AIRFLOW_VENV (build/airflow-venv): made at the first command, of jobs/setup/locks/airflow.txt.
 # DAGs, database, logs and process ids: build/airflow-<port>/
 # Exit codes: 0 done, 2 usage, 4 it could not start (or, for status, is not up); of a command of Airflow, its own.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-pins=$root/jobs/launchers/airflow.txt
+pins=$root/jobs/setup/locks/airflow.txt
 port=${AIRFLOW_PORT:-8080}
 venv=${AIRFLOW_VENV:-$root/build/airflow-venv}
 seconds=${AIRFLOW_TIMEOUT:-180}
@@ -38,7 +38,7 @@ install() {
     [ -x "$python" ] || python=${PYTHON3:-python3}
     say "installing Airflow in $venv; once on this machine" >&2
     "$python" -m venv "$venv"
-    "$venv/bin/pip" install -q --disable-pip-version-check -r "$pins" || exit 4
+    "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes -r "$pins" || exit 4
     cp "$pins" "$venv/.installed"
 }
 

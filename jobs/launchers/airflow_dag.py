@@ -45,6 +45,7 @@ HOURS = 6  # a job that takes longer is stopped, and tried again
 ROOT, PYTHON = Path(CHECKOUT), Path(CHECKOUT, ".venv", "bin", "python")
 MAPPING = next((path for path in (ROOT / f"conf/sources/{SOURCE}.yaml", ROOT / SOURCE) if path.is_file()), Path())
 TRAINED = ("train_model", "pretrain_model", "finetune_model")
+DATA_GATE = 3  # a job's exit code: the data are not there, or not as they must be
 
 
 def require(holds: object, setting: str, *, expected: str, received: object) -> None:
@@ -129,6 +130,8 @@ class Job(BaseOperator):
         as_of = as_of_date(context)
         code, result = self.follow(self.command(as_of), context)
         context["ti"].xcom_push(key="result", value=result)
+        if code == DATA_GATE:
+            self.skip_what_follows()
         if code:
             how = f"died by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             kind = AirflowException if is_retried(code) else AirflowFailException
@@ -165,6 +168,14 @@ class Job(BaseOperator):
                         result = json.loads(line)
         return self.process.returncode, result
 
+    def skip_what_follows(self) -> None:
+        """As a branch does, but for a task that fails itself: no exception says both. The others skip in turn."""
+        from airflow.sdk.execution_time import comms, task_runner  # what they hold is there once a task runs
+
+        after = [task.task_id for task in self.downstream_list if isinstance(task, Job)]
+        if after:
+            task_runner.SUPERVISOR_COMMS.send(comms.SkipDownstreamTasks(tasks=after))
+
     def on_kill(self) -> None:
         """Airflow stops the task: the job ends in order, as at Ctrl-C, if need be after the task itself."""
         if self.process and self.process.poll() is None:
@@ -173,6 +184,19 @@ class Job(BaseOperator):
                 self.process.wait(timeout=45)
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Watcher(BaseOperator):
+    """Airflow tells a run by its last tasks, and skipped ones would make it a success: this one fails with any job."""
+
+    def __init__(self, **airflow: Any) -> None:
+        super().__init__(trigger_rule="one_failed", pool="default_pool", retries=0, **airflow)
+
+    def execute(self, context: Any) -> None:
+        run_id = context["dag_run"].run_id
+        states = context["ti"].get_task_states(dag_id=self.dag_id, run_ids=[run_id])[run_id]
+        failed = [name for name, state in states.items() if state == "failed"]
+        raise AirflowFailException(f"failed: {', '.join(failed)}; why is in its log; what comes after it did not run")
 
 
 def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
@@ -194,7 +218,9 @@ def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
     ):
         more = {"ingest_events": ["--input", *INPUT] if INPUT else []}
         outlets = {"refine_events": [SILVER] if jobs[-1] == "refine_events" else []}
-        chain(*(Job(job=job, more=more.get(job), outlets=outlets.get(job, [])) for job in jobs))
+        tasks = [Job(job=job, more=more.get(job), outlets=outlets.get(job, [])) for job in jobs]
+        chain(*tasks)
+        tasks >> Watcher(task_id="watcher")
 
 
 EVENTS = ["ingest_events", "refine_events"]

@@ -17,6 +17,7 @@ pins() { sed -n "/^$1 =/,/^[^ ]/s/^ *\([A-Za-z0-9_.-]*==[0-9][A-Za-z0-9.]*\).*/\
 { pins train; pins platform | grep numpy; printf '%s\n' "setuptools>=77,<81" wheel; } | compile train -
 compile all setup.cfg -c "$locks/train.txt" --extra platform --extra spark --extra train --extra explain \
     --extra observe --extra data --extra test
+pins airflow | compile airflow -
 # Each of these alone, without what it says it needs.
 pins content | compile content - --no-deps
 pins horovod | compile horovod - --no-deps
