@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -172,20 +173,24 @@ def test_a_cluster_with_a_secret_runs_jobs_on_executors_without_our_packages(sec
     assert f"the master {secured.master} does not take the application" in refused.stderr
     assert re.search("received: (authentication failed|no answer to its registration)", refused.stderr)  # a busy master
 
+    lost = shop_on(secured, "spark.resources_timeout=3s", 'spark.settings={"spark.executor.memory":"512m"}', job="run")
+    assert lost.stdout
+    assert any("ingest_events ..." in line for line in lost.stdout)
+    for daemon in own.glob("*.pid"):
+        os.kill(int(daemon.read_text()), signal.SIGKILL)
+    told_lost = ended(lost)
+    assert told_lost.returncode == 6, told_lost.stderr
+    assert f"the cluster {secured.master} had no executor left for 0:00:03" in told_lost.stderr
 
-def shop_on(cluster: Secured, *settings: str, **environment: str) -> subprocess.Popen[str]:
+
+def shop_on(
+    cluster: Secured, *settings: str, job: str = "generate_demo_shop", **environment: str
+) -> subprocess.Popen[str]:
     """A job of ours, begun."""
-    job = [
-        sys.executable,
-        str(CHECKOUT / "jobs" / "generate_demo_shop.py"),
-        "--users",
-        "20",
-        "--master",
-        cluster.master,
-    ]
+    command = [sys.executable, str(CHECKOUT / "jobs" / f"{job}.py"), "--source", "demo_shop", "--users", "20"]
     security = f"spark.settings={json.dumps(SECURITY)}"
     more = {"PYTHONPATH": str(CHECKOUT / "lib"), **environment}
-    return cluster.started(*job, "--set", security, *settings, **more)
+    return cluster.started(*command, "--master", cluster.master, "--set", security, *settings, **more)
 
 
 @pytest.mark.parametrize(("setting", "secret"), [("true", ""), ("false", "ab")])

@@ -27,7 +27,7 @@ from userprofile.pipelines.ledger import begun_at
 from userprofile.pipelines.log import Log, first_line
 from userprofile.pipelines.observed import observe
 from userprofile.pipelines.steps import Run
-from userprofile.spark.resources import require_resources
+from userprofile.spark.resources import kept_resources, require_resources
 from userprofile.spark.session import build_session
 from userprofile.tables.catalogue import store_of
 from userprofile.tables.faults import faults_told, require_whole_logs
@@ -116,7 +116,8 @@ def _alone(run: Run, holder: Holder | None, result: dict[str, Any]) -> Iterator[
         require_whole_logs(run.store.root)
         record_killed(run.store, left)
         try:
-            with faults_told(run.store.root):
+            within = run.config.spark.resources_timeout
+            with faults_told(run.store.root), kept_resources(run.spark.sparkContext, within=within):
                 yield
         except BaseException as error:
             code, what = told_of(error)

@@ -1,16 +1,20 @@
-"""Whether a cluster gives an application anything to run on: Spark itself would wait for ever."""
+"""Whether a cluster gives an application anything to run on, and goes on to: Spark itself would wait for ever."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
-from userprofile.errors import EnvironmentMismatchError
+from userprofile.errors import EnvironmentMismatchError, InterruptedRunError
 
 _SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_CHECKS = 1.0
 
 
 def require_resources(context: SparkContext, *, within: timedelta) -> None:
@@ -18,21 +22,59 @@ def require_resources(context: SparkContext, *, within: timedelta) -> None:
 
     Where executors come and go with the work (dynamic allocation), none may be there before it.
     """
-    settings = dict(context.getConf().getAll())
-    if str(context.master).startswith("local") or settings.get("spark.dynamicAllocation.enabled") == "true":
+    if not _has_lasting_executors(context):
         return
     deadline = time.monotonic() + within.total_seconds()
     while (executors := _executors(context)) == 0 and time.monotonic() < deadline:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     if executors > 0:
         return
-    memory = settings.get("spark.executor.memory", "1g")
+    memory = context.getConf().get("spark.executor.memory", "1g")
     raise EnvironmentMismatchError(
         f"the cluster {context.master} gave no executor within {within} (spark.resources_timeout)",
         expected=f"a worker with a free core and {memory} of free memory (spark.executor.memory)",
         received="no executor" if executors == 0 else "an application that the master does not take, or has ended",
         fix="free or add workers, ask for less, or wait longer: --set spark.resources_timeout=30m",
     )
+
+
+@contextmanager
+def kept_resources(context: SparkContext, *, within: timedelta) -> Iterator[None]:
+    """Stop Spark where a job of it has no executor for so long; raise InterruptedRunError, naming master and setting.
+
+    A standalone master that was lost does not know the application when it is back, and starts no executor for it.
+    """
+    is_over, is_lost = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        seen = time.monotonic()
+        while not is_over.wait(_SECONDS_BETWEEN_CHECKS):
+            if _executors(context) != 0 or not context.statusTracker().getActiveJobsIds():
+                seen = time.monotonic()
+            elif time.monotonic() - seen >= within.total_seconds():
+                is_lost.set()
+                context._jsc.sc().stop()  # not by the session, which the run holds on to
+                return
+
+    if _has_lasting_executors(context):
+        threading.Thread(target=watch, name="resources", daemon=True).start()
+    try:
+        yield
+    except Exception as error:
+        if not is_lost.is_set():
+            raise
+        raise InterruptedRunError(
+            f"the cluster {context.master} had no executor left for {within} (spark.resources_timeout)",
+            expected="a master and a worker that live as long as the run, or come back within that time",
+            fix="see what became of master and workers; then run the same command again: finished steps are kept",
+        ) from error
+    finally:
+        is_over.set()
+
+
+def _has_lasting_executors(context: SparkContext) -> bool:
+    is_dynamic = context.getConf().get("spark.dynamicAllocation.enabled") == "true"
+    return not is_dynamic and not str(context.master).startswith("local")
 
 
 def _executors(context: SparkContext) -> int:
