@@ -127,7 +127,7 @@ class Checkout:
             return {"Authorization": f"Bearer {json.load(said)['access_token']}", "Content-Type": "application/json"}
 
     def ask(self, path: str, body: dict[str, Any] | None = None, *, method: str | None = None) -> Any:
-        """Airflow's REST API: a tenth of a second, where a command of Airflow's takes five."""
+        """Airflow's REST API: each command of Airflow's would load all of it first."""
         data = json.dumps(body).encode() if body is not None else None
         asked = urllib.request.Request(f"{self.page}/api/v2/{path}", data=data, headers=self.headers, method=method)
         with urllib.request.urlopen(asked, timeout=60) as said:
