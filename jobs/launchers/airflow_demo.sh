@@ -35,15 +35,23 @@ copied() {
         jobs/launchers/airflow_dag.py
 }
 
-state() { # state <dag>: of its last run, or none
-    .venv/bin/python - "$api" "api/v2/dags/demo_shop_$1/dagRuns?order_by=-id&limit=1" <<'PYTHON'
-import json, sys, urllib.request
+state() { # state <dag>: of its last run, and the tasks that it is at or that failed
+    .venv/bin/python - "$api" "api/v2/dags/demo_shop_$1/dagRuns" <<'PYTHON'
+import json, sys, urllib.parse, urllib.request
 
 page, path = sys.argv[1:]
 with urllib.request.urlopen(f"{page}/auth/token") as said:
     headers = {"Authorization": f"Bearer {json.load(said)['access_token']}"}
-with urllib.request.urlopen(urllib.request.Request(f"{page}/{path}", headers=headers)) as said:
-    print(*[run["state"] for run in json.load(said)["dag_runs"]] or ["none"])
+
+
+def ask(path):
+    with urllib.request.urlopen(urllib.request.Request(f"{page}/{path}", headers=headers)) as said:
+        return json.load(said)
+
+
+for run in ask(f"{path}?order_by=-id&limit=1")["dag_runs"]:
+    tasks = ask(f"{path}/{urllib.parse.quote(run['dag_run_id'])}/taskInstances")["task_instances"]
+    print(run["state"], *(task["task_id"] for task in tasks if task["state"] in ("running", "up_for_retry", "failed")))
 PYTHON
 }
 
@@ -51,11 +59,11 @@ finished() { # finished <dag>: waits for its run
     local now before=""
     while true; do
         now=$(state "$1")
-        [ "$now" = "$before" ] || say "demo_shop_$1: $now"
+        [ "$now" = "$before" ] || say "$SECONDS s: demo_shop_$1: $now"
         before=$now
         case $now in
-            success) return ;;
-            failed) say "logs: build/airflow-$AIRFLOW_PORT/logs/dag_id=demo_shop_$1" >&2; exit 1 ;;
+            success*) return ;;
+            failed*) say "logs: build/airflow-$AIRFLOW_PORT/logs/dag_id=demo_shop_$1" >&2; exit 1 ;;
         esac
         sleep 2
     done
