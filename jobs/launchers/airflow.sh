@@ -99,7 +99,9 @@ down() {
         if running "$daemon"; then
             read -r id <"$folder/$daemon.pid"
             kill "$id" 2>/dev/null || true
-            for waited in $(seq 100); do running "$daemon" || break; sleep 0.2; done
+            # The scheduler would wait for its tasks: they end their jobs, as at Ctrl-C.
+            pkill -TERM -s "$id" -f '^airflow worker -- [0-9a-f]+-' || true
+            for waited in $(seq 300); do running "$daemon" || break; sleep 0.2; done
             kill -9 -- "-$id" 2>/dev/null || true
         fi
         rm -f "$folder/$daemon.pid"
