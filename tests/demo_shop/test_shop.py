@@ -22,6 +22,7 @@ from userprofile.errors import UsageError
         ("malformed_rate", 1.5),
         ("bot_share", float("nan")),
         ("fraud_share", 1.0),
+        ("dispute_share", -0.1),
     ],
 )
 def test_an_impossible_value_is_refused_by_name(name: str, value: Any) -> None:

@@ -54,6 +54,7 @@ def examples(rows: int, *, seed: int) -> pa.Table:
             "label_next_categories": pa.array([sorted({1 + item % 4 for item in one}) for one in bought], codes),
             "label_next_item": pa.array([one[0] if one else None for one in bought], pa.int32()),
             "label_window_items": pa.array([list(dict.fromkeys(one)) for one in bought], codes),
+            "label_risk": pa.array((chance.random(rows) < 1 / (1 + np.exp(3 + activity))).astype(np.int8)),
         }
     )
 

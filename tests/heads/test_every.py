@@ -27,6 +27,7 @@ NOTHING = {
     "label_next_categories": pa.array([[3]] * 600, pa.list_(pa.int32())),
     "label_next_item": pa.nulls(600, pa.int32()),
     "label_window_items": pa.array([[]] * 600, pa.list_(pa.int32())),
+    "label_risk": pa.nulls(600, pa.int8()),
 }
 
 

@@ -64,6 +64,7 @@ def test_the_window_is_half_open(labels, event, frame, as_ofs, after_as_of, labe
         "label_is_censored": not label,
         "label_window_items": [3] if label else [],
         "label_window_actions": [PURCHASE] if label else [],
+        "label_risk": None,
     }
 
 
@@ -106,5 +107,5 @@ def test_no_events_are_no_rows(labels, random_log):
 
 def test_nobody_buys_anything(labels, random_log, event, frame, as_ofs):
     rows = labels(frame([event(as_ofs[0].instant - DAY, action=0)]), as_ofs)
-    nothing = (0, 0, [], None, [], None, None, None, True, [], [])
+    nothing = (0, 0, [], None, [], None, None, None, True, [], [], None)
     assert rows.select(pl.all().exclude("user_id", "as_of_date")).rows() == [nothing] * 2

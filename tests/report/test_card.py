@@ -16,6 +16,7 @@ PROFILE = {
     "days_since_purchase": None, "tenure_days": 40.0, "orders_all": 0, "spend_all": None, "currency": None,
     "rfm_segment": None, "category_1_affinity": [], "category_2_affinity": [], "brand_affinity": [], "tags": ["new"],
     "purchase_probability": 0.25, "churn_probability": None, "expected_spend": None, "days_to_purchase": None,
+    "risk_probability": None,
     "next_action": None, "next_categories": None, "next_item": None, "window_items": None,
     "served_by": [{"score": "purchase", "model": "rfm_logistic"}], "scores_missing_because": None,
     "consent": ["profiling", "personalisation", "marketing"], "events_version": 1, "features_version": 2,

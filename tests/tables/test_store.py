@@ -170,6 +170,17 @@ def test_a_checked_table_refuses_what_is_out_of_range_whoever_writes(store, spar
     assert store.pin(TABLE) == before
 
 
+class SpendAndShare(SpendInRange):
+    share = dy.Float64(nullable=True, max=1)
+
+
+def test_a_column_that_comes_later_is_checked_too(store):
+    store.replace(frame([a_row("a")], SpendInRange), TABLE, SpendInRange, checked=True)
+    store.replace(frame([a_row("a") | {"share": 1.0}], SpendAndShare), TABLE, SpendAndShare, checked=True)
+    with pytest.raises(DataGateError, match="out of its range"):
+        store.replace(frame([a_row("a") | {"share": 1.1}], SpendAndShare), TABLE, SpendAndShare)
+
+
 def test_the_log_of_a_table_knows_the_bounds_of_a_column(store):
     pinned = store.replace(frame([], Spend), TABLE, Spend)
     assert store.bounds(pinned, "as_of_date") == (None, None)

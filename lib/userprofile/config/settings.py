@@ -187,6 +187,7 @@ class DemoShop(Section):
     duplicate_rate: Annotated[float, Field(ge=0, lt=1)]
     late_rate: Annotated[float, Field(ge=0, lt=1)]
     malformed_rate: Annotated[float, Field(ge=0, lt=1)]
+    dispute_share: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Config(Section):

@@ -9,6 +9,7 @@ import polars as pl
 from userprofile.columns import ACTIONS
 from userprofile.demo_shop.catalogue import stock
 from userprofile.demo_shop.dirt import malformed, with_arrivals, with_duplicates
+from userprofile.demo_shop.disputes import CHARGEBACK_CODE, disputes, with_disputes
 from userprofile.demo_shop.history import history
 from userprofile.demo_shop.images import paint_all
 from userprofile.demo_shop.population import populate
@@ -26,7 +27,9 @@ def generate(shop: Shop, folder: Path) -> Generated:
     people, catalogue = populate(shop), stock(shop)
     events, late = with_arrivals(history(shop, people, catalogue), shop=shop)
     log, duplicates = with_duplicates(events, shop=shop)
-    broken = write_events(log, malformed(events, shop=shop), folder / "events.csv", shop=shop)
+    disputed = disputes(events, people, shop=shop)
+    clean = pl.concat([events, disputed])
+    broken = write_events(with_disputes(log, disputed), malformed(events, shop=shop), folder / "events.csv", shop=shop)
     write_items(catalogue, folder / "items.parquet", shop=shop)
     write_users(people, folder / "users.parquet")
     paint_all(shop, folder)
@@ -34,11 +37,12 @@ def generate(shop: Shop, folder: Path) -> Generated:
     return Generated(
         users=shop.users,
         items=shop.items,
-        events=events.height,
+        events=clean.height,
         duplicates=duplicates,
         late=late,
         malformed=broken,
-        per_action=_per_action(events["action"]),
+        chargebacks=int((clean["action"] == CHARGEBACK_CODE).sum()),
+        per_action=_per_action(clean["action"]),
     )
 
 

@@ -50,6 +50,7 @@ class Population:
     usual: Floats  # [users, leaves]: the uniform number that names the usual item
     is_bot: Flags
     ring: Ints  # -1: in no fraud ring
+    disputes: Flags
 
 
 def populate(shop: Shop) -> Population:
@@ -75,6 +76,7 @@ def populate(shop: Shop) -> Population:
         usual=rng.random((count, len(LEAVES))),
         is_bot=is_bot,
         ring=ring,
+        disputes=~is_bot & (shop.stream("disputers").random(count) < shop.dispute_share),
     )
 
 

@@ -14,7 +14,7 @@ from userprofile.errors import UsageError
 DAY = 86_400_000_000  # microseconds
 SECOND = 1_000_000
 
-_SHARES = ("duplicate_rate", "late_rate", "malformed_rate", "bot_share", "fraud_share")
+_SHARES = ("duplicate_rate", "late_rate", "malformed_rate", "bot_share", "fraud_share", "dispute_share")
 _LEAST = {"users": 1, "days": 1, "items": len(LEAVES), "seed": 0}
 
 
@@ -35,6 +35,7 @@ class Shop:
     malformed_rate: float = 0.0
     bot_share: float = 0.005
     fraud_share: float = 0.01
+    dispute_share: float = 0.0  # who dispute what they bought; above 0 anybody may, once in a while
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -81,7 +82,8 @@ class Generated:
     duplicates: int
     late: int
     malformed: int
-    per_action: dict[str, int] = field(default_factory=dict)
+    chargebacks: int = 0
+    per_action: dict[str, int] = field(default_factory=dict)  # but of chargebacks
 
     @property
     def rows(self) -> int:

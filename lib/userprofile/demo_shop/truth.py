@@ -66,6 +66,7 @@ def _users(shop: Shop, people: Population) -> pl.DataFrame:
             "favourite_colour": pl.Series(list(COLOURS)).gather(people.colour),
             "is_bot": people.is_bot,
             "ring": people.ring,
+            "disputes": people.disputes,
             "joined": people.joined,
             "left": people.left,
         }
@@ -77,6 +78,7 @@ def _users(shop: Shop, people: Population) -> pl.DataFrame:
         pl.col("left").replace(shop.closes, None).cast(pl.Datetime("us")).dt.date().alias("churn_date"),
         "is_bot",
         _ring_id().alias("ring_id"),
+        "disputes",
     )
 
 

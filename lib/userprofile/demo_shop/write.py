@@ -11,6 +11,7 @@ import polars as pl
 from userprofile.columns import ACTIONS
 from userprofile.demo_shop.catalogue import Catalogue
 from userprofile.demo_shop.dirt import BREAKS
+from userprofile.demo_shop.disputes import CHARGEBACK
 from userprofile.demo_shop.images import image_path
 from userprofile.demo_shop.population import Population
 from userprofile.demo_shop.rows import CHANNELS
@@ -34,7 +35,7 @@ def in_words(events: pl.DataFrame) -> pl.DataFrame:
         event_id=label("E", "event", 9),
         user_id=label("U", "user"),
         item_id=label("I", "item"),
-        action=_word(ACTIONS, events["action"]),
+        action=_word((*ACTIONS, CHARGEBACK), events["action"]),
         event_time=_instant("time"),
         arrived_at=_instant("arrived"),
         order_id=label("O", "order"),

@@ -73,6 +73,8 @@ def _typed(name: str, column: MappedColumn, reading: Reading) -> Column:
         number = text.try_cast("decimal(28,6)")
         whole = F.when(number == F.floor(number), number)
         return whole.try_cast("int" if isinstance(kind, dy.Int32) else "bigint")
+    if isinstance(kind, dy.Bool):
+        return text.try_cast("boolean")
     if isinstance(kind, dy.Float64):
         return text.try_cast("double")
     return text
@@ -140,4 +142,6 @@ def _with_reason(frame: DataFrame, columns: Mapping[str, MappedColumn], reading:
 
 
 def _unreadable(name: str) -> Reason:
+    if name == "risk":
+        return Reason.VALUE_OUT_OF_RANGE
     return Reason.UNREADABLE_TIME if name in ("event_time", "arrived_at") else Reason.UNREADABLE_NUMBER

@@ -16,7 +16,7 @@ ITEM_WORDS = ("item_id", "category_path", "brand", "colour", "attributes")
 
 _AS_THEY_ARE = (
     "user_id", "event_time", "event_order", "quantity", "price", "amount", "discount", "rating", "sentiment",
-    "dwell_seconds",
+    "dwell_seconds", "risk",
 )  # fmt: skip
 _HASHED = {"order": "order_id", "session": "session_id", "coupon": "coupon_id", "device": "device_id"}
 

@@ -20,8 +20,8 @@ _PER_KEY = ("action_share", *(f"category_{level}_price_median" for level in CATE
 
 
 def event_columns(attributes: Sequence[str]) -> dict[str, pl.DataType]:
-    """UserEvents and the item attributes that are configured, by name."""
-    columns = {name: column.dtype for name, column in UserEvents.columns().items()}
+    """UserEvents, but for what is a label, and the item attributes that are configured, by name."""
+    columns = {name: column.dtype for name, column in UserEvents.columns().items() if name != "risk"}
     return columns | {f"attribute_{name}": pl.Int32() for name in attributes}
 
 

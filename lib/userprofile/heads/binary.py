@@ -1,4 +1,4 @@
-"""Whether a user will do something: buy, or leave."""
+"""Whether a user will do something: buy, leave, or be a case of risk."""
 
 from __future__ import annotations
 
@@ -137,3 +137,17 @@ class Churn(_Binary):
         """Null for who did not buy of late: who was not active cannot leave."""
         can_leave = dense_values(rows["days_since_purchase"]) <= spec.churn_active_days
         return {self.column: pa.array(predicted, mask=~can_leave)}
+
+
+class Risk(_Binary):
+    """Whether an event comes in the label window that the log calls fraud, a chargeback or abuse."""
+
+    name, logit, label_names = "risk", "risk_logit", ("label_risk",)
+
+    def unlearnable(self, train: pa.Table, classes: Sequence[int]) -> str:
+        """A log that tells of none is told apart from one without a case."""
+        untold = train[self.label].null_count == train.num_rows
+        return "the log does not say which events are a risk" if untold else super().unlearnable(train, classes)
+
+    def columns(self, predicted: np.ndarray, rows: pa.Table, spec: FeatureSpec, words: Words) -> dict[str, Any]:
+        return {self.column: predicted}

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from userprofile.errors import DataGateError
 from userprofile.heads.action import NextAction, WindowActions
-from userprofile.heads.binary import Churn, Purchase
+from userprofile.heads.binary import Churn, Purchase, Risk
 from userprofile.heads.categories import NextCategories
 from userprofile.heads.head import Head
 from userprofile.heads.items import NextItem, WindowItems
@@ -21,7 +21,7 @@ HEADS: dict[str, Head] = {
     head.name: head
     for head in (
         Purchase(), Churn(), Spend(), DaysToPurchase(), NextAction(), WindowActions(), NextCategories(), NextItem(),
-        WindowItems(),
+        WindowItems(), Risk(),
     )
 }  # fmt: skip
 

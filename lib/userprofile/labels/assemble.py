@@ -14,6 +14,7 @@ from userprofile.labels.entries import Label
 from userprofile.labels.next_action import next_action
 from userprofile.labels.next_item import next_categories, next_item, next_items
 from userprofile.labels.purchase import purchase
+from userprofile.labels.risk import risk
 from userprofile.labels.spend import spend
 from userprofile.labels.window import window_actions, window_items
 from userprofile.schemas.gold import Labels
@@ -28,17 +29,18 @@ def labels_per_user(
     category_level: int,
     active: Window,
     log_end: datetime,
+    tells_risk: bool = False,
 ) -> pl.DataFrame:
     """gold labels: one row per user and as-of date with an event known before it, by date, then user.
 
     `events` are UserEvents, whole users, in any order; the log holds every event before `log_end`. Who bought in the
-    window `active` can churn. Raises UsageError where a label window ends after `log_end`: such a label cannot be
-    known yet.
+    window `active` can churn; where the log `tells_risk`, events have it as a column. Raises UsageError where a label
+    window ends after `log_end`: such a label cannot be known yet.
     """
     for as_of in as_ofs:
         _require_mature(as_of, label_window, log_end)
     labels = [purchase(), spend(), next_categories(category_level), next_item(), next_items(), next_action()]
-    labels += [days_to_purchase(), is_censored(), window_items(), window_actions()]
+    labels += [days_to_purchase(), is_censored(), window_items(), window_actions(), risk(told=tells_risk)]
     ordered = in_time_order(events)
     first_seen = ordered.group_by("user_id", maintain_order=True).agg(pl.col("known_at").min())
     bought = ordered.filter(pl.col("action") == ACTION_CODE[Action.PURCHASE])

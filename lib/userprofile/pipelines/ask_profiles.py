@@ -31,6 +31,7 @@ FEATURES, AUDIENCES, ASKED = "gold.user_features", "apps.audiences", "ops.audien
 SCORES = {
     "purchase_probability": "share",
     "churn_probability": "share",
+    "risk_probability": "share",
     "expected_spend": "minor units",
     "days_to_purchase": "days",
 }

@@ -63,7 +63,8 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     level = category_level(names, run.config.build_training_set.category_level)
     catalogue = feature_catalogue(settings, run.config.source.timezone)
     active = Window(run.config.build_training_set.churn_active_days)
-    labelling = Labelling(window, level, active, log_end=as_of)
+    tells_risk = "risk" in run.config.source.events.columns
+    labelling = Labelling(window, level, active, log_end=as_of, tells_risk=tells_risk)
     coded = coded_log(run, events)
     statistics = population_statistics(coded, as_ofs=as_ofs)
     engine = Engine(as_ofs, catalogue, settings.sequence_length, statistics, names, labelling)

@@ -35,6 +35,7 @@ class Labelling:
     category_level: int
     active: Window  # who bought in it can churn
     log_end: AsOf
+    tells_risk: bool = False  # whether the log says which events are fraud, chargebacks or abuse
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Engine:
                 category_level=self.labelling.category_level,
                 active=self.labelling.active,
                 log_end=self.labelling.log_end.instant,
+                tells_risk=self.labelling.tells_risk,
             )
 
     def features(self, ordered: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +75,8 @@ class Engine:
 
     def reads(self) -> set[str]:
         """The columns of events that are needed; nothing else has to be moved."""
-        return {*ORDER, "known_at", *CODES, "amount", *self.catalogue.reads()}
+        risk = {"risk"} if self.labelling and self.labelling.tells_risk else set()
+        return {*ORDER, "known_at", *CODES, "amount", *risk, *self.catalogue.reads()}
 
     def schema(self) -> type[dy.Schema]:
         """The columns of all that is computed."""

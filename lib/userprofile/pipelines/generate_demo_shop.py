@@ -52,7 +52,7 @@ def _require_same_shop(shop: Shop, folder: Path) -> None:
     if stands != wanted:
         raise UsageError(
             f"another demo shop of this size and seed stands in {folder}",
-            expected=", ".join(f"{name}={stands[name]}" for name in wanted if stands.get(name) != wanted[name]),
+            expected=", ".join(f"{name}={stands.get(name)}" for name in wanted if stands.get(name) != wanted[name]),
             received=", ".join(f"{name}={wanted[name]}" for name in wanted if stands.get(name) != wanted[name]),
             fix="give another SEED, or another warehouse and build folder with SET",
         )

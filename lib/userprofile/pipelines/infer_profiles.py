@@ -79,7 +79,7 @@ def _infer(
         "tags": F.col(f"{FOUND}.words"),
         "model_version": F.lit(model["model_version"] if model else NO_MODEL),
         "currency": F.lit(run.config.source.currency).cast("string"),
-        "scores_missing_because": F.lit(reason).cast("string"),
+        "scores_missing_because": F.lit(reason or (model and _not_learnt(model))).cast("string"),
         "consent": F.coalesce("consent", F.array().cast("array<string>")),
         "events_version": F.lit(events.version).cast("long"),
         "features_version": F.lit(features.version).cast("long"),
@@ -101,6 +101,12 @@ def _infer(
     return Outcome(
         [written, *([checks] if checks else [])], figures | ({"scores_missing_because": reason} if reason else {})
     )
+
+
+def _not_learnt(model: dict[str, Any]) -> str | None:
+    """The scores that the model does not have, and why."""
+    reasons = json.loads(model["metrics"]).get("not_learnt", {})
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or None
 
 
 def _sides(run: Run, profiles: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame] | None:

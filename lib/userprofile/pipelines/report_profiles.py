@@ -22,8 +22,9 @@ NUMBERS = {
     "churn": ("churn_probability", "Users by how sure they are to leave"),
     "spend": ("expected_spend", "Users by expected spend"),
     "days_to_purchase": ("days_to_purchase", "Users by days to the next purchase"),
+    "risk": ("risk_probability", "Users by how sure they are a risk"),
 }
-PROBABILITIES = ("purchase", "churn")
+PROBABILITIES = ("purchase", "churn", "risk")
 SEEN = {"seen": ("days_since_any", "Users by days since they were last seen")}
 _LONGEST_TAIL = 0.98
 

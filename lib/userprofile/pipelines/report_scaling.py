@@ -37,7 +37,7 @@ def _report(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date)
     train = DeltaTable(run.store.path(examples.table), version=examples.version).to_pyarrow_table(
         filters=[("split", "=", "train")]
     )
-    request = training_request(run, examples, profile_spec(run, train, dense), run.config.train_model)
+    request = training_request(run, examples, profile_spec(run, train, dense)[0], run.config.train_model)
     settings = run.config.report_scaling
     scales = []
     for processes in sorted(settings.processes):

@@ -70,7 +70,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     settings = run.config.train_model
     table = DeltaTable(run.store.path(examples.table), version=examples.version)
     train = split_rows(table, "train")
-    spec = profile_spec(run, train, dense)
+    spec, not_learnt = profile_spec(run, train, dense)
     request = training_request(run, examples, spec, settings)
     if settings.start == "pretrained":
         request = replace(request, begun_by=pretrained_folder(run))
@@ -81,6 +81,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     checkpoints = Checkpoints.made(f"{run.store.root}/checkpoints/{model_version}")
     trained = launched(run, replace(request, checkpoints=checkpoints.root), processes=settings.processes)
     files, measures = with_serving(run, trained, spec, table, train)
+    measures["not_learnt"] = not_learnt
     space = space_of_model(run, examples, model_version, files)
     files |= with_space(space, measures)
     files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()

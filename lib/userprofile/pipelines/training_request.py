@@ -111,11 +111,11 @@ def feature_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec
     )
 
 
-def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> FeatureSpec:
-    """The same with the heads that training rows teach, of those with a weight."""
+def profile_spec(run: Run, train: pa.Table, dense: Sequence[str]) -> tuple[FeatureSpec, dict[str, str]]:
+    """The same with the heads that training rows teach, of those with a weight; and why they do not teach others."""
     settings, spec = run.config.train_model, feature_spec(run, train, dense)
     wanted = [name for name, weight in settings.of_task()["task_weight"].items() if weight > 0]
     spec, reasons = with_heads(spec, train, wanted, most_classes=settings.label_categories)
     for name, reason in reasons.items():
         run.say(f"{name} is not learnt: {reason}")
-    return spec
+    return spec, reasons

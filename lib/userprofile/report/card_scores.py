@@ -14,12 +14,14 @@ _TITLES = {
     "churn": "Leaves: buys nothing within {days} days",
     "spend": "Expected to spend within {days} days",
     "days_to_purchase": "Half of such users buy within",
+    "risk": "Fraud, a chargeback or abuse within {days} days",
 }
 COLUMNS = {
     "purchase": "purchase_probability",
     "churn": "churn_probability",
     "spend": "expected_spend",
     "days_to_purchase": "days_to_purchase",
+    "risk": "risk_probability",
 }
 
 

@@ -31,6 +31,7 @@ MEANINGS = {
     "next_categories": "the categories that the user buys in",
     "next_item": "the item that the user buys first",
     "window_items": "the items that the user meets",
+    "risk": "fraud, a chargeback or abuse by the user within {horizon}",
 }
 
 

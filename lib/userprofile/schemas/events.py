@@ -59,6 +59,7 @@ class SilverEvents(dy.Schema):
     campaign_id = dy.String(nullable=True)
     coupon_id = dy.String(nullable=True)
     propensity = dy.Float64(nullable=True, min=0, max=1)
+    risk = dy.Bool(nullable=True)  # fraud, a chargeback or abuse; null where the log does not tell
     is_late = dy.Bool(nullable=False)
     is_price_outlier = dy.Bool(nullable=False)
     is_unknown_item = dy.Bool(nullable=False)
@@ -114,6 +115,7 @@ class UserEvents(CodedEvents):
     category_3 = dy.Int32(nullable=True)
     brand = dy.Int32(nullable=True)
     colour = dy.Int32(nullable=True)
+    risk = dy.Bool(nullable=True)  # a label, no feature: what it says may have been found out long after the event
 
 
 class SilverUserEvents(CodedEvents):

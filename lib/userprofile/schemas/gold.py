@@ -66,6 +66,7 @@ class Labels(PerUser):
     label_is_censored = dy.Bool(nullable=False)  # no purchase by the end of the label window
     label_window_items = codes()  # distinct items met by any event, first met first
     label_window_actions = codes(dy.Int8)  # distinct columns.ACTION_CODEs of events, ascending
+    label_risk = dy.Int8(nullable=True, is_in=[0, 1])  # null: the log does not tell of risk
 
 
 class ModelJudgements(dy.Schema):

@@ -65,6 +65,7 @@ class UserProfiles(PerUser):
     next_categories = _named()  # the likeliest categories of purchases, each with its own probability
     next_item = _named()  # what is bought first: likeliest items, with scores that order them
     window_items = _named()  # what is met by any action, likewise
+    risk_probability = dy.Float64(nullable=True, min=0, max=1)  # of fraud, a chargeback or abuse; null: not told
     served_by = dy.List(
         dy.Struct({"score": dy.String(nullable=False), "model": dy.String(nullable=False)}), nullable=True
     )  # the network, or the simpler model that was as good on validation

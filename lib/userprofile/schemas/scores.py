@@ -9,7 +9,7 @@ from userprofile.schemas.profiles import UserProfiles
 
 SCORE_COLUMNS = (
     "embedding", "interest_vector", "purchase_probability", "churn_probability", "expected_spend", "days_to_purchase",
-    "next_action", "window_actions", "next_categories", "next_item", "window_items",
+    "next_action", "window_actions", "next_categories", "next_item", "window_items", "risk_probability",
     "reasons",
 )  # fmt: skip
 

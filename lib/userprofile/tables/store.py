@@ -181,9 +181,10 @@ class Store:
     ) -> TableVersion:
         self._require_columns(frame.schema, table, schema)
         with one_writer(self.path(table)), clear_errors(table):
-            if self._create(table, schema, ""):
-                if checked:
-                    deltalake.DeltaTable(self.path(table)).alter.add_constraint(range_checks(schema))
+            made = self._create(table, schema, "")
+            if checked:
+                self._check_ranges(table, schema)
+            if made:
                 mode, options = "append", {name: value for name, value in options.items() if name != "replaceWhere"}
             before = deltalake.DeltaTable(self.path(table)).version()
             writer = frame.select(*schema.column_names()).write.format("delta").mode(mode)
@@ -191,6 +192,14 @@ class Store:
             log = deltalake.DeltaTable(self.path(table))
             rows = _rows_brought(log.history(1)[0]) if log.version() > before else 0
             return TableVersion(table, log.version(), rows)
+
+    def _check_ranges(self, table: str, schema: type[dy.Schema]) -> None:
+        """Of columns that the table was made with, and of those that came later."""
+        log = deltalake.DeltaTable(self.path(table))
+        known = log.metadata().configuration
+        new = {name: said for name, said in range_checks(schema).items() if f"delta.constraints.{name}" not in known}
+        if new:
+            log.alter.add_constraint(new)
 
     @staticmethod
     def _require_columns(received: StructType, table: str, schema: type[dy.Schema]) -> None:
