@@ -23,10 +23,13 @@ from userprofile.config.mapping import (
 )
 from userprofile.errors import ExitCode
 from userprofile.schemas.arrow import arrow_schema
+from userprofile.schemas.gold import ProfileChanges
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.tags.definition import Tag
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+CHECKOUT = Path(__file__).resolve().parents[1]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+PROFILES = (CHECKOUT / "docs/profiles.md").read_text(encoding="utf-8").partition("## What changed")
 
 
 def table_below(heading: str, *, after: str = "") -> dict[str, list[str]]:
@@ -44,8 +47,7 @@ def table_below(heading: str, *, after: str = "") -> dict[str, list[str]]:
 
 
 def test_the_profile_row_is_documented_column_by_column() -> None:
-    text = (Path(__file__).resolve().parents[1] / "docs/profiles.md").read_text(encoding="utf-8")
-    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    rows = [line.split(" | ") for line in PROFILES[0].splitlines() if line.startswith("| `")]
     documented = {name.strip("|` "): (kind, null.strip("| ")) for name, kind, _, null in rows}
     assert list(documented) == UserProfiles.column_names()
     for field in arrow_schema(UserProfiles):
@@ -53,6 +55,14 @@ def test_the_profile_row_is_documented_column_by_column() -> None:
         assert kind.startswith("list of") == pa.types.is_list(field.type), field.name
         never_null = re.match(r"never($|[:;])", null) is not None
         assert never_null == (not field.nullable or field.name in NEVER_NULL), field.name
+
+
+def test_what_changed_is_documented_column_by_column() -> None:
+    rows = [line.split(" | ") for line in PROFILES[2].splitlines() if line.startswith("| `")]
+    documented = {name.strip("|` "): kind for name, kind, _ in rows}
+    assert list(documented) == ProfileChanges.column_names()
+    for field in arrow_schema(ProfileChanges):
+        assert documented[field.name].startswith("list of") == pa.types.is_list(field.type), field.name
 
 
 # Declared as if they could be null, for other tables' sake.

@@ -19,8 +19,8 @@ PROFILE = {
     "risk_probability": None,
     "next_action": None, "next_categories": None, "next_item": None, "window_items": None,
     "served_by": [{"score": "purchase", "model": "rfm_logistic"}], "scores_missing_because": None,
-    "consent": ["profiling", "personalisation", "marketing"], "events_version": 1, "features_version": 2,
-    "training_version": None, "code_version": "c", "config_version": "k",
+    "attributes": None, "consent": ["profiling", "personalisation", "marketing"], "events_version": 1,
+    "features_version": 2, "training_version": None, "code_version": "c", "config_version": "k",
     "scored_at": datetime(2024, 6, 1, 8, tzinfo=UTC),
 }  # fmt: skip
 FEATURES = dict.fromkeys(
@@ -38,12 +38,12 @@ SEQUENCE = pl.DataFrame(
 
 @pytest.fixture
 def page():
-    def of(sequence=SEQUENCE, **profile):
+    def of(sequence=SEQUENCE, changes=None, **profile):
         months = pl.DataFrame({"month": ["2024-05"], **{act: [int(act == "view")] for act in ACTIONS}})
         return card_page(
             Facts(
                 source="shop", profile={**PROFILE, **profile}, features=FEATURES, months=months, events=pl.DataFrame(),
-                sequence=sequence, titles={}, ranks={}, minor_units=2, horizon_days=28,
+                sequence=sequence, titles={}, ranks={}, minor_units=2, horizon_days=28, changes=changes,
             )
         )  # fmt: skip
 
@@ -83,3 +83,31 @@ def test_a_sequence_is_told_event_by_event_with_what_was_seen_before(page):
     assert rows == [0, 1, 0]
     assert "&lt;b&gt;" in table
     assert "The last" not in page(sequence=SEQUENCE.clear())
+
+
+def test_what_changed_since_the_date_before_is_told_to_who_may_see_scores(page):
+    moved = [
+        {"score": "purchase", "before": 0.125, "now": 0.5, "noise": 0.1},
+        {"score": "spend", "before": 1000.0, "now": 250.0, "noise": 100.0},
+    ]
+    changes = {
+        "before_date": date(2024, 5, 1),
+        "tags_gained": ["<new>"],
+        "tags_lost": ["lapsed"],
+        "scores_moved": moved,
+    }
+    told = " ".join(page(changes=changes).partition('id="changes"')[2].partition("</p>")[0].split())
+    assert "Since 2024-05-01:" in told
+    assert "+ &lt;new&gt;" in told
+    assert "− lapsed" in told
+    assert "Buys within 28 days: 12.5 % → 50.0 %; Expected to spend within 28 days: 10.00 → 2.50" in told
+    nothing = {**changes, "tags_gained": [], "tags_lost": [], "scores_moved": []}
+    assert "nothing moved" in page(changes=nothing)
+    assert 'id="changes"' not in page()
+    assert 'id="changes"' not in page(changes=changes, consent=["personalisation"])
+
+
+def test_what_a_user_declares_is_told_as_the_profile_has_it(page):
+    declared = [{"name": "age_band", "value": "25-34"}, {"name": "region", "value": "<b>"}]
+    assert "Declares age band 25-34, region &lt;b&gt;." in page(attributes=declared)
+    assert "Declares" not in page()

@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.columns import ACTIONS
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.profile_changes import CHANGES
 from userprofile.pipelines.report_events import events_before, month_name
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.steps import Run
@@ -21,7 +22,7 @@ from userprofile.report.card_scores import COLUMNS
 from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
-from userprofile.schemas.gold import UserSequences
+from userprofile.schemas.gold import ProfileChanges, UserSequences
 from userprofile.schemas.scores import VECTOR_COLUMNS
 from userprofile.windows import AsOf
 
@@ -51,6 +52,7 @@ class Gathered:
     events: pl.DataFrame
     items: pl.DataFrame  # (item_id, title, category)
     quantiles: Mapping[str, Sequence[float] | None]  # of each score's column over all users
+    changes: Mapping[str, Mapping[str, Any]]  # by user
 
 
 def facts_of(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[str]) -> list[Facts]:
@@ -81,6 +83,7 @@ def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[
         last,
         _items(run, moment, named),
         quantiles.collect()[0].asDict(),
+        _changes(run, moment, of_date),
     )
 
 
@@ -103,7 +106,16 @@ def _facts(run: Run, gathered: Gathered, profile: Mapping[str, Any]) -> Facts:
         ranks=ranks,
         minor_units=run.config.source.minor_units,
         horizon_days=run.config.source.horizon // timedelta(days=1),
+        changes=gathered.changes.get(profile["user_id"]),
     )
+
+
+def _changes(run: Run, moment: Moment, of_date: Column) -> dict[str, dict[str, Any]]:
+    """Rows of gold.profile_changes by user; none where no earlier date has been scored."""
+    if CHANGES not in moment.tables:
+        return {}
+    rows = run.store.read(moment.tables[CHANGES], ProfileChanges).where(of_date).collect()
+    return {row["user_id"]: row.asDict(recursive=True) for row in rows}
 
 
 def _frame(rows: DataFrame) -> pl.DataFrame:

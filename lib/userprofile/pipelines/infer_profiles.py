@@ -21,6 +21,7 @@ from userprofile.inference.space import SPACE_FILE, Space
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.models import model_files
+from userprofile.pipelines.profile_changes import write_changes
 from userprofile.pipelines.promote_model import decide_on_new
 from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.serving_models import serving_model
@@ -28,6 +29,7 @@ from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.table_checks import SECTION, dates_beside, require_expectations, require_quality
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
+from userprofile.report.consent import Purpose
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.entities import SilverCodes, SilverUsers
 from userprofile.schemas.gold import UserCategoryFeatures, UserSequences
@@ -40,6 +42,7 @@ from userprofile.versions import code_version
 PROFILES = "gold.user_profiles"
 NO_MODEL = "none"
 SECTIONS = ("source", "language", "tags", SECTION)
+DECLARED = ("age_band", "gender", "region", "occupation", "income")
 
 
 def infer_profiles(run: Run) -> Step:
@@ -74,7 +77,7 @@ def _infer(
     of_categories = run.store.read(categories, UserCategoryFeatures).where(of_date)
     values = values_of(rows, of_categories)
     profiles = rows.transform(_with_scores, scores).transform(with_found, values, settings=run.config.tags, as_of=as_of)
-    consent = run.store.read(users, SilverUsers).select("user_id", "consent")
+    of_users = _of_users(run.store.read(users, SilverUsers))
     versions = {
         "tags": F.col(f"{FOUND}.words"),
         "model_version": F.lit(model["model_version"] if model else NO_MODEL),
@@ -88,7 +91,7 @@ def _infer(
         "config_version": F.lit(config_version(run.config)),
         "scored_at": F.lit(run.started_at),
     }
-    profiles = profiles.join(consent, "user_id", "left").withColumns(versions).select(*UserProfiles.column_names())
+    profiles = profiles.join(of_users, "user_id", "left").withColumns(versions).select(*UserProfiles.column_names())
     where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
     profiles = profiles.persist(StorageLevel.MEMORY_AND_DISK)
     try:
@@ -99,8 +102,17 @@ def _infer(
     figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}
     figures |= {"model_version": model["model_version"]} if model else {}
     return Outcome(
-        [written, *([checks] if checks else [])], figures | ({"scores_missing_because": reason} if reason else {})
+        [written, *write_changes(run, written, as_of), *([checks] if checks else [])],
+        figures | ({"scores_missing_because": reason} if reason else {}),
     )
+
+
+def _of_users(users: DataFrame) -> DataFrame:
+    """The consent of users and, where they granted profiling, what they declared, columns first."""
+    plain = F.array(*(F.struct(F.lit(name).alias("name"), F.col(name).alias("value")) for name in DECLARED))
+    known = F.filter(F.concat(plain, "attributes"), lambda one: one["value"].isNotNull())
+    granted = F.array_contains("consent", Purpose.PROFILING.value)
+    return users.select("user_id", "consent", F.when(granted, known).alias("attributes"))
 
 
 def _not_learnt(model: dict[str, Any]) -> str | None:

@@ -13,11 +13,13 @@ from userprofile.pipelines.ask_profiles import ASKED, AUDIENCES, PROFILING, answ
 from userprofile.pipelines.build_report import PAGE
 from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.job import opened
+from userprofile.pipelines.profile_changes import CHANGES
 from userprofile.pipelines.report_moment import report_folder
 from userprofile.pipelines.scorings import Scored, scorings
 from userprofile.schemas.apps import AppsAudiences
 from userprofile.schemas.entities import SilverItems
 from userprofile.schemas.events import SilverEvents
+from userprofile.schemas.gold import ProfileChanges
 from userprofile.schemas.ops import OpsAudiences
 from userprofile.schemas.profiles import UserProfiles
 
@@ -46,6 +48,14 @@ class Profiles:
         """
         rows = self._profiles()
         return scorings(self._run, rows)[0].rows(rows)
+
+    def changes(self) -> DataFrame:
+        """A row a user and date with profiles before it: tags gained and lost, scores that moved beyond noise.
+
+        Columns are those of gold.profile_changes (docs/profiles.md). Raises DataGateError where no second date has
+        been scored yet.
+        """
+        return self._run.store.read(self._run.pinned(CHANGES, made_by="infer_profiles"), ProfileChanges)
 
     def history(self, pseudonym: str) -> DataFrame:
         """What a user did, oldest first: columns of silver.events, and `title` of the item.

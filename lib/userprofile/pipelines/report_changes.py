@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.report_moment import Moment
-from userprofile.pipelines.report_profiles import NUMBERS, PROBABILITIES, profiles_as_of
+from userprofile.pipelines.report_profiles import MOVED, NUMBERS, PROBABILITIES, profiles_as_of
 from userprofile.pipelines.steps import Run
 from userprofile.report.changes import Before
 from userprofile.report.words import words
@@ -20,7 +20,6 @@ from userprofile.schemas.profiles import UserProfiles
 from userprofile.tables.store import TableVersion
 
 _COMPARED = ("user_id", "tags", "rfm_segment", *(column for column, _ in NUMBERS.values()))
-_MOVED = 0.1
 
 
 def profiles_before(run: Run, moment: Moment, as_of: date) -> tuple[str, DataFrame] | None:
@@ -92,7 +91,7 @@ def _scores(kept: DataFrame, told: Callable[[str, float | None], str]) -> list[d
     asked = []
     for score, (column, _) in NUMBERS.items():
         now, then = F.col(column), F.col(f"before_{column}")
-        far = _MOVED if score in PROBABILITIES else _MOVED * F.abs(then)
+        far = MOVED if score in PROBABILITIES else MOVED * F.abs(then)
         both = now.isNotNull() & then.isNotNull()
         asked += [
             F.count_if(both).alias(f"{score}_users"),

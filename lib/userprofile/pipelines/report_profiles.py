@@ -25,6 +25,7 @@ NUMBERS = {
     "risk": ("risk_probability", "Users by how sure they are a risk"),
 }
 PROBABILITIES = ("purchase", "churn", "risk")
+MOVED = 0.1  # of a probability, or as a share of another score: less is no change worth telling
 SEEN = {"seen": ("days_since_any", "Users by days since they were last seen")}
 _LONGEST_TAIL = 0.98
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from userprofile.columns import ACTIONS
-from userprofile.report.card_scores import score_rows
+from userprofile.report.card_scores import moves, score_rows
 from userprofile.report.card_words import due_words, in_numbers, summary
 from userprofile.report.consent import COVERS, Purpose, granted, withheld
 from userprofile.report.facts import Facts
@@ -50,6 +50,8 @@ def _profiling(facts: Facts) -> dict[str, Any]:
     return {
         "scores": score_rows(profile, facts.ranks, facts.amount, facts.horizon_days),
         "missing": profile["scores_missing_because"],
+        "changes": facts.changes,
+        "moves": moves((facts.changes or {}).get("scores_moved", []), facts.amount, facts.horizon_days),
         "sequence": sequence_plot(facts.sequence) if facts.sequence.height else None,
         "next_action": _named_bars("next-action", "What comes first, if anything", profile["next_action"]),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,24 @@ def score_rows(
         if (value := profile[column]) is None:
             continue
         probability = column.endswith("_probability")
-        told = percent(value) if probability else amount(value) if score == "spend" else f"{figure(value)} days"
         rank = f"more than {100 * ranks[column]:.0f} % of users" if column in ranks else ""
         of_score = [one for one in reasons if one["score"] == score][:REASONS_SHOWN]
         title = _TITLES[score].format(days=days)
+        told = _told(score, value, amount)
         rows.append(ScoreRow(title, told, value if probability else None, rank, words(served.get(score, "")), of_score))
     return rows
+
+
+def moves(scores: Sequence[Mapping[str, Any]], amount: Callable[[int | None], str], days: int) -> list[str]:
+    """Of rows of `scores_moved`, each score in words with what it was and is."""
+    return [
+        f"{_TITLES[one['score']].format(days=days)}: {_told(one['score'], one['before'], amount)}"
+        f" → {_told(one['score'], one['now'], amount)}"
+        for one in scores
+    ]
+
+
+def _told(score: str, value: float, amount: Callable[[int | None], str]) -> str:
+    if COLUMNS[score].endswith("_probability"):
+        return percent(value)
+    return amount(round(value)) if score == "spend" else f"{figure(value)} days"

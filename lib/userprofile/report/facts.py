@@ -26,6 +26,7 @@ class Facts:
     ranks: Mapping[str, float]  # of scores, by column: the share of all users who have less
     minor_units: int
     horizon_days: int
+    changes: Mapping[str, Any] | None = None  # a row of gold.profile_changes; None without profiles before
 
     @property
     def as_of(self) -> date:

@@ -14,6 +14,12 @@ def _named() -> dy.List:
     return dy.List(pair, nullable=True)
 
 
+def _declared() -> dy.List:
+    """What the user says of themselves; null without consent to profiling."""
+    pair = dy.Struct({"name": dy.String(nullable=False), "value": dy.String(nullable=False)})
+    return dy.List(pair, nullable=True)
+
+
 def _reasons() -> dy.List:
     """Why scores are what they are: of each at most three reasons, strongest first (docs/reasons.md)."""
     reason = {
@@ -35,6 +41,7 @@ class UserProfiles(PerUser):
     """One row per user, as-of date and model. Money is in minor units of `currency`; null is "not known"."""
 
     model_version = dy.String(primary_key=True)  # "none" where no model could be trained
+    attributes = _declared()
     days_since_any = dy.Float64(nullable=True, min=0)
     days_since_purchase = dy.Float64(nullable=True, min=0)
     tenure_days = dy.Float64(nullable=True, min=0)

@@ -1,0 +1,63 @@
+"""gold.user_profiles -> gold.profile_changes: what moved of each user since the profiles of the date before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from itertools import pairwise
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from userprofile.pipelines.report_profiles import MOVED, NUMBERS, PROBABILITIES, profiles_as_of
+from userprofile.pipelines.serving_models import model_of
+from userprofile.pipelines.steps import Run
+from userprofile.schemas.gold import ProfileChanges
+from userprofile.schemas.profiles import UserProfiles
+from userprofile.tables.store import TableVersion
+
+CHANGES = "gold.profile_changes"
+
+
+def write_changes(run: Run, profiles: TableVersion, as_of: date) -> list[TableVersion]:
+    """The rows of the date, and of the next one, whose date before it is; the table, where one of them has any."""
+    dates = run.store.read(profiles, UserProfiles).select("as_of_date").distinct().collect()
+    pairs = [pair for pair in pairwise(sorted(row[0] for row in dates)) if as_of in pair]
+    return [_write(run, profiles, *pair) for pair in reversed(pairs)][-1:]
+
+
+def _write(run: Run, profiles: TableVersion, earlier: date, later: date) -> TableVersion:
+    before, now = (profiles_as_of(run, profiles, as_of) for as_of in (earlier, later))
+    errors = [_calibration_errors(run, side) for side in (before, now)]
+    noise = {name: max(MOVED, sum(of_model.get(name) or 0.0 for of_model in errors)) for name in PROBABILITIES}
+    where = f"as_of_date = date'{later}'"
+    return run.store.replace(changes(now, before, noise), CHANGES, ProfileChanges, where=where)
+
+
+def _calibration_errors(run: Run, profiles: DataFrame) -> Mapping[str, float | None]:
+    """Of the model that scored them, by score; empty without one."""
+    model = model_of(run, profiles.select("model_version").limit(1).collect()[0][0])
+    return json.loads(model["metrics"]).get("calibration_error", {}) if model else {}
+
+
+def changes(now: DataFrame, before: DataFrame, noise: Mapping[str, float]) -> DataFrame:
+    """ProfileChanges of users of both, by the `noise` of each probability; of another score it is a tenth of it."""
+    columns = {"before_date": "as_of_date", "before_model_version": "model_version"}
+    columns |= {f"before_{name}": name for name in ("tags", *(column for column, _ in NUMBERS.values()))}
+    earlier = before.select("user_id", *(F.col(name).alias(told) for told, name in columns.items()))
+    moved = [_moved(score, column, noise) for score, (column, _) in NUMBERS.items()]
+    return now.join(earlier, "user_id").select(
+        *(name for name in ProfileChanges.column_names() if not name.startswith(("tags_", "scores"))),
+        F.array_except("tags", "before_tags").alias("tags_gained"),
+        F.array_except("before_tags", "tags").alias("tags_lost"),
+        F.array_compact(F.array(*moved)).alias("scores_moved"),
+    )
+
+
+def _moved(score: str, column: str, noise: Mapping[str, float]) -> Column:
+    """Null where it did not move, or is not known of one of the dates."""
+    then, now = F.col(f"before_{column}").cast("double"), F.col(column).cast("double")
+    least = F.lit(noise[score]) if score in noise else MOVED * F.abs(then)
+    told = F.struct(F.lit(score).alias("score"), then.alias("before"), now.alias("now"), least.alias("noise"))
+    return F.when((now != then) & (F.abs(now - then) >= least), told)
