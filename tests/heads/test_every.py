@@ -62,6 +62,12 @@ def test_a_label_of_one_kind_teaches_nothing_and_the_reason_is_told(name: str, b
     assert set(spec.heads) == set(NAMES) - {name}
 
 
+def test_a_log_that_does_not_tell_of_risk_differs_from_one_without_a_case(bare, train) -> None:
+    for label, reason in ((NOTHING["label_risk"], "does not say"), (NOTHING["label_purchase"], "label_risk is 0")):
+        _, reasons = with_heads(bare, with_columns(train, {"label_risk": label}), NAMES, most_classes=10)
+        assert reason in reasons["risk"]
+
+
 def test_a_log_that_teaches_no_head_stops_and_every_reason_is_told(bare, train) -> None:
     dull = with_columns(train, NOTHING)
     with pytest.raises(DataGateError, match="no head of the profile can be learnt") as raised:

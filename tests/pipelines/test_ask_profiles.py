@@ -131,6 +131,8 @@ def read_from_python(source: str, settings: list[str], folder: Path, agreed: set
         shop.audience("strangers")
     with pytest.raises(DataGateError, match="no profiles as of 2023-01-01"):
         Profiles(source, as_of="2023-01-01", settings=settings).latest()
+    with pytest.raises(DataGateError, match="no second date has been scored yet"):
+        shop.changes()
 
 
 def exported_to_who_consented(job, profiles, folder: Path, agreed: set[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from userprofile.pipelines.build_features import build_features
-from userprofile.pipelines.infer_profiles import infer_profiles
+from userprofile.pipelines.infer_profiles import declared_by, infer_profiles, not_learnt
 from userprofile.pipelines.run import run_path
 
 TAGS = """
@@ -50,6 +50,27 @@ def test_another_file_of_tags_makes_profiles_anew_and_the_same_does_not(job, ref
     shipped = job("infer_profiles", infer_profiles, "--source", refined)
     assert shipped.code == 0, shipped.errors
     assert "seen this week" in tags_by_features(tmp_path)[0][1]
+
+
+def test_what_is_declared_goes_into_the_row_of_who_granted_profiling_alone(spark):
+    users = spark.createDataFrame(
+        [
+            ("a", "25-34", None, None, None, "low", [("size", "m"), ("size", None)], ["profiling"]),
+            ("b", "65+", None, None, None, None, [("size", "s")], ["marketing"]),
+            ("c", None, None, None, None, None, [], ["marketing", "profiling"]),
+        ],
+        "user_id string, age_band string, gender string, region string, occupation string, income string, "
+        "attributes array<struct<name: string, value: string>>, consent array<string>",
+    )
+    found = {row["user_id"]: row["attributes"] for row in declared_by(users).collect()}
+    assert found == {"a": [("age_band", "25-34"), ("income", "low"), ("size", "m")], "b": None, "c": []}
+
+
+def test_a_score_that_was_not_learnt_is_named_with_the_reason():
+    assert not_learnt({"metrics": '{"not_learnt": {"spend": "nobody spends", "risk": "not told"}}'}) == (
+        "spend: nobody spends; risk: not told"
+    )
+    assert not_learnt({"metrics": "{}"}) is None
 
 
 @pytest.mark.parametrize("pipeline", [infer_profiles, run_path])

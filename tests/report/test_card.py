@@ -98,8 +98,8 @@ def test_what_changed_since_the_date_before_is_told_to_who_may_see_scores(page):
     }
     told = " ".join(page(changes=changes).partition('id="changes"')[2].partition("</p>")[0].split())
     assert "Since 2024-05-01:" in told
-    assert "+ &lt;new&gt;" in told
-    assert "− lapsed" in told
+    assert 'gained <span class="chip">&lt;new&gt;</span>' in told
+    assert 'lost <span class="chip">lapsed</span>' in told
     assert "Buys within 28 days: 12.5 % → 50.0 %; Expected to spend within 28 days: 10.00 → 2.50" in told
     nothing = {**changes, "tags_gained": [], "tags_lost": [], "scores_moved": []}
     assert "nothing moved" in page(changes=nothing)

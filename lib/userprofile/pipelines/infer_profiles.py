@@ -77,12 +77,12 @@ def _infer(
     of_categories = run.store.read(categories, UserCategoryFeatures).where(of_date)
     values = values_of(rows, of_categories)
     profiles = rows.transform(_with_scores, scores).transform(with_found, values, settings=run.config.tags, as_of=as_of)
-    of_users = _of_users(run.store.read(users, SilverUsers))
+    of_users = declared_by(run.store.read(users, SilverUsers))
     versions = {
         "tags": F.col(f"{FOUND}.words"),
         "model_version": F.lit(model["model_version"] if model else NO_MODEL),
         "currency": F.lit(run.config.source.currency).cast("string"),
-        "scores_missing_because": F.lit(reason or (model and _not_learnt(model))).cast("string"),
+        "scores_missing_because": F.lit(reason or (model and not_learnt(model))).cast("string"),
         "consent": F.coalesce("consent", F.array().cast("array<string>")),
         "events_version": F.lit(events.version).cast("long"),
         "features_version": F.lit(features.version).cast("long"),
@@ -107,7 +107,7 @@ def _infer(
     )
 
 
-def _of_users(users: DataFrame) -> DataFrame:
+def declared_by(users: DataFrame) -> DataFrame:
     """The consent of users and, where they granted profiling, what they declared, columns first."""
     plain = F.array(*(F.struct(F.lit(name).alias("name"), F.col(name).alias("value")) for name in DECLARED))
     known = F.filter(F.concat(plain, "attributes"), lambda one: one["value"].isNotNull())
@@ -115,7 +115,7 @@ def _of_users(users: DataFrame) -> DataFrame:
     return users.select("user_id", "consent", F.when(granted, known).alias("attributes"))
 
 
-def _not_learnt(model: dict[str, Any]) -> str | None:
+def not_learnt(model: dict[str, Any]) -> str | None:
     """The scores that the model does not have, and why."""
     reasons = json.loads(model["metrics"]).get("not_learnt", {})
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or None

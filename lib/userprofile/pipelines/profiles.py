@@ -55,7 +55,14 @@ class Profiles:
         Columns are those of gold.profile_changes (docs/profiles.md). Raises DataGateError where no second date has
         been scored yet.
         """
-        return self._run.store.read(self._run.pinned(CHANGES, made_by="infer_profiles"), ProfileChanges)
+        store = self._run.store
+        if not store.exists(CHANGES):
+            raise DataGateError(
+                "no second date has been scored yet",
+                expected=f"{CHANGES}, profiles of a date held against those of an earlier one",
+                fix=f"make run SOURCE={self._run.source} AS_OF=<another date>",
+            )
+        return store.read(store.pin(CHANGES), ProfileChanges)
 
     def history(self, pseudonym: str) -> DataFrame:
         """What a user did, oldest first: columns of silver.events, and `title` of the item.

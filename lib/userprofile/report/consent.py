@@ -9,13 +9,13 @@ from enum import StrEnum
 class Purpose(StrEnum):
     """What a user may grant. What happened is shown without: whoever serves a customer needs the facts."""
 
-    PROFILING = "profiling"  # scores, segment, tags
+    PROFILING = "profiling"  # scores, segment, tags, what was declared
     PERSONALISATION = "personalisation"  # interests and recommendations
     MARKETING = "marketing"  # what is due, which a campaign would offer
 
 
 COVERS: Mapping[Purpose, str] = {
-    Purpose.PROFILING: "scores, segment, tags and how the model sees the history",
+    Purpose.PROFILING: "scores, segment, tags, what changed, what was declared, and how the model sees the history",
     Purpose.PERSONALISATION: "interests, wishes and recommendations",
     Purpose.MARKETING: "what is due again",
 }
