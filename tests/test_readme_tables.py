@@ -23,8 +23,7 @@ from userprofile.config.mapping import (
 )
 from userprofile.errors import ExitCode
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.schemas.gold import ProfileChanges
-from userprofile.schemas.profiles import UserProfiles
+from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 from userprofile.tags.definition import Tag
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -13,8 +13,7 @@ from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.profile_changes import changes
 from userprofile.schemas.arrow import arrow_schema
-from userprofile.schemas.gold import ProfileChanges
-from userprofile.schemas.profiles import UserProfiles
+from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 
 THEN, NOW = date(2024, 5, 1), date(2024, 5, 15)
 NOISE = {"purchase": 0.1, "churn": 0.3, "risk": 0.1}

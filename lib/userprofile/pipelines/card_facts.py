@@ -22,7 +22,8 @@ from userprofile.report.card_scores import COLUMNS
 from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
-from userprofile.schemas.gold import ProfileChanges, UserSequences
+from userprofile.schemas.gold import UserSequences
+from userprofile.schemas.profiles import ProfileChanges
 from userprofile.schemas.scores import VECTOR_COLUMNS
 from userprofile.windows import AsOf
 

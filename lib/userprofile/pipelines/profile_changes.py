@@ -13,8 +13,7 @@ from pyspark.sql import functions as F
 from userprofile.pipelines.report_profiles import MOVED, NUMBERS, PROBABILITIES, profiles_as_of
 from userprofile.pipelines.serving_models import model_of
 from userprofile.pipelines.steps import Run
-from userprofile.schemas.gold import ProfileChanges
-from userprofile.schemas.profiles import UserProfiles
+from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 from userprofile.tables.store import TableVersion
 
 CHANGES = "gold.profile_changes"

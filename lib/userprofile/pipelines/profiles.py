@@ -19,9 +19,8 @@ from userprofile.pipelines.scorings import Scored, scorings
 from userprofile.schemas.apps import AppsAudiences
 from userprofile.schemas.entities import SilverItems
 from userprofile.schemas.events import SilverEvents
-from userprofile.schemas.gold import ProfileChanges
 from userprofile.schemas.ops import OpsAudiences
-from userprofile.schemas.profiles import UserProfiles
+from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 
 
 class Profiles:

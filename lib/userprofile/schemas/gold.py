@@ -129,27 +129,6 @@ class Segments(dy.Schema):
     adjusted_rand = dy.Float64(nullable=True)  # 1: the same partition as before; about 0: by chance
 
 
-class ProfileChanges(PerUser):
-    """gold.profile_changes: what moved of a user since the profiles of the date before; no row where there was none."""
-
-    model_version = dy.String(nullable=False)
-    before_date = dy.Date(nullable=False)
-    before_model_version = dy.String(nullable=False)
-    tags_gained = dy.List(dy.String(nullable=False), nullable=False)
-    tags_lost = dy.List(dy.String(nullable=False), nullable=False)
-    scores_moved = dy.List(
-        dy.Struct(
-            {
-                "score": dy.String(nullable=False),
-                "before": dy.Float64(nullable=False),
-                "now": dy.Float64(nullable=False),
-                "noise": dy.Float64(nullable=False),  # what it had to move by, at least, to be here
-            }
-        ),
-        nullable=False,
-    )
-
-
 class PopulationStatistics(dy.Schema):
     """gold.population_statistics: numbers about all users that a per-user feature needs, as of a date."""
 

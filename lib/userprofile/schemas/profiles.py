@@ -1,4 +1,4 @@
-"""gold.user_profiles: the row that everything downstream reads."""
+"""gold.user_profiles, the row that everything downstream reads; and what moved in it from one date to the next."""
 
 from __future__ import annotations
 
@@ -85,3 +85,24 @@ class UserProfiles(PerUser):
     code_version = dy.String(nullable=False)
     config_version = dy.String(nullable=False)
     scored_at = utc()
+
+
+class ProfileChanges(PerUser):
+    """gold.profile_changes: what moved of a user since the profiles of the date before; no row where there was none."""
+
+    model_version = dy.String(nullable=False)
+    before_date = dy.Date(nullable=False)
+    before_model_version = dy.String(nullable=False)
+    tags_gained = dy.List(dy.String(nullable=False), nullable=False)
+    tags_lost = dy.List(dy.String(nullable=False), nullable=False)
+    scores_moved = dy.List(
+        dy.Struct(
+            {
+                "score": dy.String(nullable=False),
+                "before": dy.Float64(nullable=False),
+                "now": dy.Float64(nullable=False),
+                "noise": dy.Float64(nullable=False),  # what it had to move by, at least, to be here
+            }
+        ),
+        nullable=False,
+    )
