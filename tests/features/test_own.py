@@ -130,6 +130,7 @@ REFUSED = {
     "never null": ('own("a", pl.len(), dy.Int64(nullable=False))', "a must be declared nullable=True", "Int64"),
     "no type of a table": ('own("a", AGE_DAYS.max(), dy.Duration(nullable=True))', "tables cannot hold", "Duration"),
     "an unknown column": ('own("a", pl.col("amout").sum())', "a reads a column that is not there: amout", "amout"),
+    "what is foretold": ('own("a", pl.col("risk").sum())', "a reads a column that is not there: risk", "risk"),
     "an unknown window": ('own("a", within(FORTNIGHT).sum())', "a column that is not there: within_14d", ""),
     "an unknown key": ('own("a", distinct(ORDER, ALL_HISTORY))', "column that is not there: is_last_of_order", ""),
     "an unknown feature": ('own("a", pl.col("order_all"), per="row")', "that is not there: order_all", "order_all"),
