@@ -87,5 +87,6 @@ def _examples(rows: int, split: str, chance: np.random.Generator) -> pa.Table:
             "label_window_actions": one(chance.integers(0, 5, rows), pa.int8()),
             "label_next_item": pa.array(chance.zipf(1.3, rows) % ITEMS + 1, pa.int32()),
             "label_window_items": one(chance.zipf(1.3, rows) % ITEMS + 1, pa.int32()),
+            "label_risk": pa.nulls(rows, pa.int8()),  # a log that does not tell
         }
     )
