@@ -11,12 +11,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.infer_profiles import infer_profiles
-from userprofile.pipelines.profile_changes import changes
+from userprofile.pipelines.profile_changes import changes, noise_of
 from userprofile.schemas.arrow import arrow_schema
 from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 
 THEN, NOW = date(2024, 5, 1), date(2024, 5, 15)
-NOISE = {"purchase": 0.1, "churn": 0.3, "risk": 0.1}
+NOISE = {"purchase": 0.1, "churn": 0.3, "risk": 0.1, "spend": 50.0, "days_to_purchase": 1.0}
 
 
 @pytest.fixture
@@ -60,13 +60,26 @@ def _nullable(schema):
         ("risk", "risk_probability", None, 0.5, False),
         ("spend", "expected_spend", 1000, 1099, False),
         ("spend", "expected_spend", 1000, 900, True),
+        ("spend", "expected_spend", 100, 149, False),  # the models are off by more
         ("spend", "expected_spend", 0, 0, False),
+        ("days_to_purchase", "days_to_purchase", 2.0, 2.5, False),
+        ("days_to_purchase", "days_to_purchase", 8.0, 4.0, True),
         ("days_to_purchase", "days_to_purchase", 8.0, None, False),
     ],
 )
 def test_a_score_moves_where_it_leaves_the_noise(moved, score, column, before, now, moves):
     (row,) = moved({"u": {"tags": [], column: before}}, {"u": {"tags": [], column: now}}).values()
     assert [(one["score"], one["before"], one["now"]) for one in row["scores_moved"]] == [(score, before, now)] * moves
+
+
+def test_noise_is_how_far_off_two_models_were():
+    one = {"calibration_error": {"purchase": 0.06, "churn": None}, "served_by": {"spend": "lightgbm"}}
+    one["test"] = {"spend": {"lightgbm": {"mae": 900.0}, "network": {"mae": 2000.0}}}
+    other = {"calibration_error": {"purchase": 0.07, "churn": 0.02}, "served_by": {}}
+    assert noise_of([one, other]) == {
+        "purchase": pytest.approx(0.13), "churn": 0.1, "risk": 0.1, "spend": 900.0, "days_to_purchase": 1.0,
+    }  # fmt: skip
+    assert noise_of([{}, {}])["spend"] == 0.0
 
 
 def test_tags_come_and_go_and_who_is_new_has_no_row(moved):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -28,20 +29,33 @@ def write_changes(run: Run, profiles: TableVersion, as_of: date) -> list[TableVe
 
 def _write(run: Run, profiles: TableVersion, earlier: date, later: date) -> TableVersion:
     before, now = (profiles_as_of(run, profiles, as_of) for as_of in (earlier, later))
-    errors = [_calibration_errors(run, side) for side in (before, now)]
-    noise = {name: max(MOVED, sum(of_model.get(name) or 0.0 for of_model in errors)) for name in PROBABILITIES}
+    noise = noise_of([_metrics(run, side) for side in (before, now)])
     where = f"as_of_date = date'{later}'"
     return run.store.replace(changes(now, before, noise), CHANGES, ProfileChanges, where=where)
 
 
-def _calibration_errors(run: Run, profiles: DataFrame) -> Mapping[str, float | None]:
-    """Of the model that scored them, by score; empty without one."""
+def _metrics(run: Run, profiles: DataFrame) -> Mapping[str, Any]:
+    """Of the model that scored them; empty without one."""
     model = model_of(run, profiles.select("model_version").limit(1).collect()[0][0])
-    return json.loads(model["metrics"]).get("calibration_error", {}) if model else {}
+    metrics: Mapping[str, Any] = json.loads(model["metrics"]) if model else {}
+    return metrics
+
+
+def noise_of(models: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of each score what it has to move by at least, by how far off two models were on their tests.
+
+    Of probabilities their calibration errors together, and MOVED at least; of spend the larger mean absolute error.
+    """
+    errors = [metrics.get("calibration_error", {}) for metrics in models]
+    of_spend = [
+        metrics.get("test", {}).get("spend", {}).get(metrics["served_by"].get("spend")) for metrics in models if metrics
+    ]
+    noise = {name: max(MOVED, sum(of_model.get(name) or 0.0 for of_model in errors)) for name in PROBABILITIES}
+    return {**noise, "spend": max((one["mae"] for one in of_spend if one), default=0.0), "days_to_purchase": 1.0}
 
 
 def changes(now: DataFrame, before: DataFrame, noise: Mapping[str, float]) -> DataFrame:
-    """ProfileChanges of users of both, by the `noise` of each probability; of another score it is a tenth of it."""
+    """ProfileChanges of users of both; a score moved by its `noise` and, unless it is a probability, by a tenth."""
     columns = {"before_date": "as_of_date", "before_model_version": "model_version"}
     columns |= {f"before_{name}": name for name in ("tags", *(column for column, _ in NUMBERS.values()))}
     earlier = before.select("user_id", *(F.col(name).alias(told) for told, name in columns.items()))
@@ -57,6 +71,7 @@ def changes(now: DataFrame, before: DataFrame, noise: Mapping[str, float]) -> Da
 def _moved(score: str, column: str, noise: Mapping[str, float]) -> Column:
     """Null where it did not move, or is not known of one of the dates."""
     then, now = F.col(f"before_{column}").cast("double"), F.col(column).cast("double")
-    least = F.lit(noise[score]) if score in noise else MOVED * F.abs(then)
+    tenth = F.lit(0.0) if score in PROBABILITIES else MOVED * F.abs(then)
+    least = F.greatest(F.lit(noise[score]), tenth)
     told = F.struct(F.lit(score).alias("score"), then.alias("before"), now.alias("now"), least.alias("noise"))
     return F.when((now != then) & (F.abs(now - then) >= least), told)
