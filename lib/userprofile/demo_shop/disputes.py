@@ -39,7 +39,7 @@ def disputes(events: pl.DataFrame, people: Population, *, shop: Shop) -> pl.Data
     both = pl.concat([calls, back.with_columns(action=pl.lit(CHARGEBACK_CODE, pl.Int8))])
     kept = both.filter(pl.col("time") < pl.Series(people.left).gather(both["user"])).sort("time", maintain_order=True)
     arrived = kept["time"] + pl.Series(rng.exponential(2, kept.height) * SECOND).cast(pl.Int64)
-    # Malformed copies, fewer than events, are numbered behind these.
+    # Malformed copies, fewer than events, have the numbers between.
     number = pl.Series(2 * events.height + 1 + np.arange(kept.height), dtype=pl.UInt32)
     return kept.with_columns(event=number, arrived=arrived).select(events.columns)
 
