@@ -192,7 +192,10 @@ def test_the_model_folder_tells_how_it_was_made(first, folder):
         "config.yaml",
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
-    assert set(measures) == {"validation", "test", "calibration_error", "served_by", "interest", "embedding_space"}
+    assert set(measures) == {
+        "validation", "test", "calibration_error", "served_by", "not_learnt", "interest", "embedding_space",
+    }  # fmt: skip
+    assert measures["not_learnt"] == {}
     assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
     assert "popularity" in measures["test"]["next_categories"]
     assert set(measures["served_by"]) == set(HEADS)
