@@ -227,6 +227,44 @@ def dry(documented: str, tmp_path: Path) -> list[str]:
     return shlex.split(shown.stdout)
 
 
+# Imports modules of the package where packages that an archive leaves out are not there.
+WITHOUT_DRIVERS = """
+import importlib, sys
+
+class Left:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in left:
+            raise ModuleNotFoundError(name)
+
+left = set(sys.argv[1].split())
+sys.meta_path.insert(0, Left())
+for job in sys.argv[2:]:
+    importlib.import_module(f"userprofile.pipelines.{job}")
+"""
+
+
+def test_executors_can_do_without_what_an_archive_leaves_out(python_environment: dict[str, str]) -> None:
+    script = (CHECKOUT / "jobs" / "setup" / "environment.sh").read_text()
+    (left,) = re.findall(r'^of_driver="(.*?)"', script, re.MULTILINE | re.DOTALL)
+    on_executors = [
+        "ingest_events",
+        "refine_events",
+        "embed_items",
+        "build_features",
+        "update_features",
+        "build_training_set",
+        "train_model",
+        "infer_profiles",
+        "segment_users",
+        "check_profiles",
+        "evaluate_model",
+    ]
+    packages = left.replace("pyspark", "")  # which executors bring
+    command = [sys.executable, "-c", WITHOUT_DRIVERS, packages, *on_executors]
+    done = subprocess.run(command, env=python_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("master", ["yarn", "k8s://https://127.0.0.1:6443"])
 def test_documented_commands_come_out_as_they_stand(master: str, tmp_path: Path) -> None:
     blocks = re.findall(

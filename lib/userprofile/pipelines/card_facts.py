@@ -18,13 +18,12 @@ from userprofile.pipelines.profile_changes import CHANGES
 from userprofile.pipelines.report_events import events_before, month_name
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.steps import Run
-from userprofile.report.card_scores import COLUMNS
 from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.gold import UserSequences
 from userprofile.schemas.profiles import ProfileChanges
-from userprofile.schemas.scores import VECTOR_COLUMNS
+from userprofile.schemas.scores import NUMBERS, VECTOR_COLUMNS
 from userprofile.windows import AsOf
 
 FEATURES, SEQUENCES = "gold.user_features", "gold.user_sequences"
@@ -75,7 +74,7 @@ def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[
     last, months = _last(run, events), _months(events)
     events.unpersist()
     named = _item_ids(rows, last)
-    quantiles = profiles.agg(*(F.percentile_approx(column, _QUANTILES).alias(column) for column in COLUMNS.values()))
+    quantiles = profiles.agg(*(F.percentile_approx(column, _QUANTILES).alias(column) for column in NUMBERS.values()))
     return Gathered(
         rows,
         _frame(features.select("user_id", *_NEEDS)),

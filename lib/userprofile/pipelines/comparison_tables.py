@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 
 from userprofile.pipelines.report_changes import tags_moved
 from userprofile.pipelines.report_moment import PATH, Moment
-from userprofile.pipelines.report_profiles import NUMBERS, PROBABILITIES
 from userprofile.pipelines.report_quality import judged_scores, model_of
 from userprofile.pipelines.report_sections import Profiled
 from userprofile.pipelines.steps import Run
@@ -18,6 +17,7 @@ from userprofile.report.comparison import Compared, Difference, share_difference
 from userprofile.report.quality import Judged
 from userprofile.report.score_plots import Measured
 from userprofile.report.words import figure, money, words
+from userprofile.schemas.scores import NUMBERS, PROBABILITIES
 from userprofile.tables.commits import commit_of
 
 TAGS_SHOWN = 30
@@ -79,7 +79,7 @@ def model_table(run: Run, first: tuple[Moment, Profiled], second: tuple[Moment, 
 def scores_table(both: DataFrame, minor_units: int) -> Compared:
     """Means of scores over users of both runs."""
     asked = []
-    for score, (column, _) in NUMBERS.items():
+    for score, column in NUMBERS.items():
         difference = F.col(column) - F.col(f"before_{column}")
         then, now = F.col(f"before_{column}"), F.col(column)
         known = difference.isNotNull()

@@ -11,13 +11,20 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.pipelines.report_profiles import MOVED, NUMBERS, PROBABILITIES, profiles_as_of
 from userprofile.pipelines.serving_models import model_of
 from userprofile.pipelines.steps import Run
 from userprofile.schemas.profiles import ProfileChanges, UserProfiles
+from userprofile.schemas.scores import NUMBERS, PROBABILITIES
 from userprofile.tables.store import TableVersion
 
 CHANGES = "gold.profile_changes"
+MOVED = 0.1  # of a probability, or as a share of another score: less is no change worth telling
+
+
+def profiles_as_of(run: Run, pinned: TableVersion, as_of: date) -> DataFrame:
+    """The profiles of the date that were scored last: one model's, one a user."""
+    rows = run.store.read(pinned, UserProfiles).where(F.col("as_of_date") == F.lit(as_of))
+    return rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
 
 
 def write_changes(run: Run, profiles: TableVersion, as_of: date) -> list[TableVersion]:
@@ -57,9 +64,9 @@ def noise_of(models: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def changes(now: DataFrame, before: DataFrame, noise: Mapping[str, float]) -> DataFrame:
     """ProfileChanges of users of both; a score moved by its `noise` and, unless it is a probability, by a tenth."""
     columns = {"before_date": "as_of_date", "before_model_version": "model_version"}
-    columns |= {f"before_{name}": name for name in ("tags", *(column for column, _ in NUMBERS.values()))}
+    columns |= {f"before_{name}": name for name in ("tags", *NUMBERS.values())}
     earlier = before.select("user_id", *(F.col(name).alias(told) for told, name in columns.items()))
-    moved = [_moved(score, column, noise) for score, (column, _) in NUMBERS.items()]
+    moved = [_moved(score, column, noise) for score, column in NUMBERS.items()]
     return now.join(earlier, "user_id").select(
         *(name for name in ProfileChanges.column_names() if not name.startswith(("tags_", "scores"))),
         F.array_except("tags", "before_tags").alias("tags_gained"),

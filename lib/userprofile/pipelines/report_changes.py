@@ -11,15 +11,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.pipelines.infer_profiles import PROFILES
+from userprofile.pipelines.profile_changes import MOVED, profiles_as_of
 from userprofile.pipelines.report_moment import Moment
-from userprofile.pipelines.report_profiles import MOVED, NUMBERS, PROBABILITIES, profiles_as_of
 from userprofile.pipelines.steps import Run
 from userprofile.report.changes import Before
 from userprofile.report.words import words
 from userprofile.schemas.profiles import UserProfiles
+from userprofile.schemas.scores import NUMBERS, PROBABILITIES
 from userprofile.tables.store import TableVersion
 
-_COMPARED = ("user_id", "tags", "rfm_segment", *(column for column, _ in NUMBERS.values()))
+_COMPARED = ("user_id", "tags", "rfm_segment", *NUMBERS.values())
 
 
 def profiles_before(run: Run, moment: Moment, as_of: date) -> tuple[str, DataFrame] | None:
@@ -89,7 +90,7 @@ def _segments(kept: DataFrame) -> pl.DataFrame:
 def _scores(kept: DataFrame, told: Callable[[str, float | None], str]) -> list[dict[str, Any]]:
     """Means over who has the score on both sides, and how many moved by a tenth or more."""
     asked = []
-    for score, (column, _) in NUMBERS.items():
+    for score, column in NUMBERS.items():
         now, then = F.col(column), F.col(f"before_{column}")
         far = MOVED if score in PROBABILITIES else MOVED * F.abs(then)
         both = now.isNotNull() & then.isNotNull()
@@ -110,6 +111,6 @@ def _scores(kept: DataFrame, told: Callable[[str, float | None], str]) -> list[d
             "risen": row[f"{score}_risen"],
             "fallen": row[f"{score}_fallen"],
         }
-        for score, (column, _) in NUMBERS.items()
+        for score, column in NUMBERS.items()
         if row[f"{score}_users"]
     ]

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import polars as pl
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from userprofile.pipelines.steps import Run
 from userprofile.report.score_plots import Spread
-from userprofile.schemas.profiles import UserProfiles
-from userprofile.tables.store import TableVersion
+from userprofile.schemas.scores import NUMBERS, PROBABILITIES
 
 BINS = 20
-# Scores that are one number, their column, and what a reader calls their spread.
-NUMBERS = {
-    "purchase": ("purchase_probability", "Users by how sure they are to buy"),
-    "churn": ("churn_probability", "Users by how sure they are to leave"),
-    "spend": ("expected_spend", "Users by expected spend"),
-    "days_to_purchase": ("days_to_purchase", "Users by days to the next purchase"),
-    "risk": ("risk_probability", "Users by how sure they are a risk"),
+# What a reader calls the spread of a score.
+_TITLES = {
+    "purchase": "Users by how sure they are to buy",
+    "churn": "Users by how sure they are to leave",
+    "spend": "Users by expected spend",
+    "days_to_purchase": "Users by days to the next purchase",
+    "risk": "Users by how sure they are a risk",
 }
-PROBABILITIES = ("purchase", "churn", "risk")
-MOVED = 0.1  # of a probability, or as a share of another score: less is no change worth telling
+SCORED = {name: (column, _TITLES[name]) for name, column in NUMBERS.items()}
 SEEN = {"seen": ("days_since_any", "Users by days since they were last seen")}
 _LONGEST_TAIL = 0.98
-
-
-def profiles_as_of(run: Run, pinned: TableVersion, as_of: date) -> DataFrame:
-    """The profiles of the date that were scored last: one model's, one a user."""
-    rows = run.store.read(pinned, UserProfiles).where(F.col("as_of_date") == F.lit(as_of))
-    return rows.where(F.col("scored_at") == rows.agg(F.max("scored_at")).collect()[0][0])
 
 
 def headline(profiles: DataFrame) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from userprofile.pipelines import report_events, report_profiles
 from userprofile.pipelines.check_profiles import KINDS
 from userprofile.pipelines.infer_profiles import PROFILES, wording_of
+from userprofile.pipelines.profile_changes import profiles_as_of
 from userprofile.pipelines.report_changes import compared, profiles_before
 from userprofile.pipelines.report_moment import Moment
 from userprofile.pipelines.report_quality import in_units, judged_scores, model_of
@@ -43,7 +44,7 @@ class Profiled:
         """None where the date has no profiles."""
         if moment.as_of is None or not moment.latest("infer_profiles") or PROFILES not in moment.tables:
             return None
-        rows = report_profiles.profiles_as_of(run, moment.tables[PROFILES], moment.as_of)
+        rows = profiles_as_of(run, moment.tables[PROFILES], moment.as_of)
         return cls(rows, report_profiles.headline(rows))
 
 
@@ -121,7 +122,7 @@ def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     unit, minor_units = profiled.head["currency"] or "", run.config.source.minor_units
     judged = [in_units(one, unit, minor_units) for one in of_model]
     how = {"with_intervals": with_intervals, "rows": "the latest window whose outcome is known"}
-    spreads = report_profiles.spreads(profiled.rows, report_profiles.NUMBERS, minor_units=minor_units)
+    spreads = report_profiles.spreads(profiled.rows, report_profiles.SCORED, minor_units=minor_units)
     return quality.quality_section(judged, spreads, horizon=_days(run.config.source.horizon), how=how)
 
 

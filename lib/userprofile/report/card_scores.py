@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from userprofile.report.words import figure, percent, words
+from userprofile.schemas.scores import NUMBERS
 
 REASONS_SHOWN = 3
 _TITLES = {
@@ -15,13 +16,6 @@ _TITLES = {
     "spend": "Expected to spend within {days} days",
     "days_to_purchase": "Half of such users buy within",
     "risk": "Fraud, a chargeback or abuse within {days} days",
-}
-COLUMNS = {
-    "purchase": "purchase_probability",
-    "churn": "churn_probability",
-    "spend": "expected_spend",
-    "days_to_purchase": "days_to_purchase",
-    "risk": "risk_probability",
 }
 
 
@@ -44,7 +38,7 @@ def score_rows(
     served = {one["score"]: one["model"] for one in profile["served_by"] or []}
     reasons = profile.get("reasons") or []
     rows = []
-    for score, column in COLUMNS.items():
+    for score, column in NUMBERS.items():
         if (value := profile[column]) is None:
             continue
         probability = column.endswith("_probability")
@@ -66,6 +60,6 @@ def moves(scores: Sequence[Mapping[str, Any]], amount: Callable[[int | None], st
 
 
 def _told(score: str, value: float, amount: Callable[[int | None], str]) -> str:
-    if COLUMNS[score].endswith("_probability"):
+    if NUMBERS[score].endswith("_probability"):
         return percent(value)
     return amount(round(value)) if score == "spend" else f"{figure(value)} days"

@@ -13,6 +13,15 @@ SCORE_COLUMNS = (
     "reasons",
 )  # fmt: skip
 
+# Scores that are one number, and their columns; a probability lies in 0..1.
+NUMBERS = {
+    "purchase": "purchase_probability",
+    "churn": "churn_probability",
+    "spend": "expected_spend",
+    "days_to_purchase": "days_to_purchase",
+    "risk": "risk_probability",
+}
+PROBABILITIES = ("purchase", "churn", "risk")
 VECTOR_COLUMNS = ("embedding", "interest_vector")
 
 SCORES = pa.schema([arrow_schema(UserProfiles).field(name) for name in ("user_id", "as_of_date", *SCORE_COLUMNS)])
