@@ -92,10 +92,11 @@ def _infer(
         "scored_at": F.lit(run.started_at),
     }
     profiles = profiles.join(of_users, "user_id", "left").withColumns(versions).select(*UserProfiles.column_names())
-    where = f"{of_date} and model_version = '{model['model_version'] if model else NO_MODEL}'"
+    of_model = f"model_version = '{model['model_version'] if model else NO_MODEL}'"
+    where = f"{of_date} and {of_model}"
     profiles = profiles.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        checks = require_quality(run, PROFILES, profiles, as_of=as_of, sides=_sides(run, profiles, as_of))
+        checks = require_quality(run, PROFILES, profiles, as_of=as_of, sides=_sides(run, profiles, as_of, of_model))
         written = run.store.replace(profiles, PROFILES, UserProfiles, where=where, checked=True)
     finally:
         profiles.unpersist()
@@ -121,11 +122,12 @@ def not_learnt(model: dict[str, Any]) -> str | None:
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or None
 
 
-def _sides(run: Run, profiles: DataFrame, as_of: date) -> tuple[DataFrame, DataFrame] | None:
-    """Profiles of the date before, of all models that scored it, and these."""
+def _sides(run: Run, profiles: DataFrame, as_of: date, of_model: str) -> tuple[DataFrame, DataFrame] | None:
+    """Profiles of the last date before that this model scored, and these: of a new one promote_model has judged."""
     if not run.store.exists(PROFILES):
         return None
-    return dates_beside(run.store.read(run.store.pin(PROFILES), UserProfiles), as_of, now=profiles)
+    earlier = run.store.read(run.store.pin(PROFILES), UserProfiles).where(of_model)
+    return dates_beside(earlier, as_of, now=profiles)
 
 
 def _scores(run: Run, rows: DataFrame, model: dict[str, Any]) -> DataFrame:
