@@ -11,7 +11,8 @@ from polars.testing import assert_frame_equal
 # Ids, times and folders of a run, and versions of tables: a step that was done again after a kill has one more.
 OF_A_RUN = {
     "run_id", "config_version", "started_at", "seconds", "loaded_at", "trained_at", "scored_at", "failed_at",
-    "judged_at", "inputs", "outputs", "fingerprint", "metrics", "model_version", "embedding_space", "events_version",
+    "judged_at", "inputs", "outputs", "fingerprint", "metrics", "model_version", "before_model_version",
+    "embedding_space", "events_version",
     "features_version", "training_version", "loaded", "file_number", "event_order", "source_file", "file_id",
 }  # fmt: skip
 
