@@ -8,7 +8,7 @@ TORCH := torch==2.15.0 numpy==2.4.6
 SOURCE ?= complete_journey
 JOBS := run ingest_events refine_events embed_items build_features update_features backfill check_tables build_training_set audit_features \
 	select_features train_model pretrain_model finetune_model evaluate_model report_scaling leaderboard promote_model rollback_model infer_profiles \
-	segment_users build_report build_card explain_score compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
+	segment_users build_report build_card explain_score explain_images compare_runs build_catalogue build_tag_catalogue ask_profiles check_profiles \
 	export_audience replay_quarantine maintain_tables show_status rerun pseudonym generate_demo_shop
 
 # The one mapping of variables to command-line flags. Values hold no spaces; INPUT, CONF and SET take several.
@@ -69,6 +69,7 @@ segment_users: ## users who behave alike, by their embeddings
 build_report: ## the HTML page
 build_card: ## the page of one user, PSEUDONYM=...
 explain_score: ## why one SCORE of one user is what it is, PSEUDONYM=...; METHOD=shap, METHOD=lime: by other methods
+explain_images: ## where in the pictures of items lies what a user, PSEUDONYM=..., has met
 compare_runs: ## what differs between two runs, A=<run_id> B=<run_id>
 build_catalogue: ## a page of all features: meaning, share of nulls, histogram
 build_tag_catalogue: ## a page of all tags: rule, owner, share of users, what came true
@@ -196,7 +197,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   PROTOCOL=temporal       the same for a log that SOURCE names
 #@   TASK=churn              of finetune_model: the score
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
-#@   PSEUDONYM=215a204a...   of build_card and explain_score: the user; also USER=...
+#@   PSEUDONYM=215a204a...   of build_card, explain_score, explain_images: the user; also USER=...
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
 #@   MODEL=<model_version>   of promote_model: the one to serve
 #@   A= B=                  of compare_runs: two runs

@@ -70,6 +70,9 @@ SMALL_FORMS = {
     "make explain_score PSEUDONYM=<pseudonym> SCORE=churn": (
         f"make explain_score {SHOP} SCORE=purchase PSEUDONYM={{user}}"
     ),
+    "make explain_images SOURCE=demo_shop USERS=20000 DAYS=180 SEED=7 PSEUDONYM=<pseudonym>": (
+        f"make explain_images {SHOP} PSEUDONYM={{user}}"
+    ),
     "make train_model NP=1": f"make train_model {SHOP} NP=1",
     "make pretrain_model": f'make pretrain_model {SHOP} SET="{SMALL_SETTINGS} pretrain_model.epochs=1"',
     "make finetune_model TASK=churn": (
@@ -174,7 +177,8 @@ class Checkout:
         if not (self.root / "warehouse" / path).exists():
             return ""
         profiles = self.table(path).to_pandas().sort_values("user_id")
-        return str(next(row.user_id for row in profiles.itertuples() if "profiling" in row.consent))
+        purposes = {"profiling", "personalisation"}
+        return str(next(row.user_id for row in profiles.itertuples() if purposes <= set(row.consent)))
 
     def table(self, path: str) -> DeltaTable:
         return DeltaTable(str(self.root / "warehouse" / path))

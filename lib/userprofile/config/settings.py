@@ -158,6 +158,15 @@ class SegmentUsers(Section):
     seed: int
 
 
+class ExplainImages(Section):
+    """What a user has met, in pictures."""
+
+    items: Count
+    history: Count
+    others: Count
+    seed: int
+
+
 class ExplainScore(Section):
     """One score of one user in full."""
 
@@ -216,6 +225,7 @@ class Config(Section):
     promote_model: PromoteModel
     infer_profiles: InferProfiles
     segment_users: SegmentUsers
+    explain_images: ExplainImages
     explain_score: ExplainScore
     tags: Tags
     ask_profiles: AskProfiles

@@ -23,9 +23,9 @@ JOBS = (
     "run", "ingest_events", "refine_events", "embed_items", "build_features", "update_features", "backfill",
     "build_training_set", "audit_features", "select_features", "train_model", "pretrain_model", "finetune_model",
     "evaluate_model", "report_scaling", "leaderboard", "infer_profiles", "segment_users", "build_report", "build_card",
-    "explain_score", "compare_runs", "build_catalogue", "build_tag_catalogue", "ask_profiles", "check_profiles",
-    "export_audience", "replay_quarantine", "generate_demo_shop", "check_tables", "maintain_tables", "promote_model",
-    "rollback_model", "show_status",
+    "explain_score", "explain_images", "compare_runs", "build_catalogue", "build_tag_catalogue", "ask_profiles",
+    "check_profiles", "export_audience", "replay_quarantine", "generate_demo_shop", "check_tables", "maintain_tables",
+    "promote_model", "rollback_model", "show_status",
 )  # fmt: skip
 
 

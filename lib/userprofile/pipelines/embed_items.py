@@ -43,7 +43,7 @@ def embed_items(run: Run) -> Step:
 def _embed(run: Run, items: TableVersion) -> Outcome:
     catalogue = run.store.read(items, SilverItems).select("item_id", "title", "description", "image")
     parts = max(-(-items.rows // run.config.embed_items.items_per_partition), run.spark.sparkContext.defaultParallelism)
-    reading = partial(_contents, _image_folder(run))
+    reading = partial(_contents, image_folder(run))
     contents = _kept(catalogue.repartition(parts).mapInArrow(reading, spark_schema(_CONTENTS)))
     known = _known(run)
     distinct = contents.where("hash is not null").groupBy("kind", "hash").agg(F.min("value").alias("value"))
@@ -95,7 +95,7 @@ def _figures(run: Run, written: TableVersion, computed: dict[str, int]) -> dict[
     return {"items": written.rows, **of_kinds, **made, "images_not_readable": unreadable}
 
 
-def _image_folder(run: Run) -> str:
+def image_folder(run: Run) -> str:
     """What relative names of images are below, as a URI: as configured, else the folder of the catalogue's file."""
     if chosen := run.config.embed_items.image_folder:
         return chosen if "://" in chosen else Path(chosen).resolve().as_uri()
