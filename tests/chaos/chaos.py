@@ -13,7 +13,6 @@ import random
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -123,7 +122,7 @@ def rounds(folder: Path, master: str, chaos: Chaos) -> dict[str, Any]:
         "of": dict(Counter(chaos.done)),
         "rounds": number,
         "attempts": dict(Counter(attempts)),
-        "seconds_to_recover": {"median": round(statistics.median(recovered)), "most": round(max(recovered))},
+        "seconds_to_recover": sorted(map(round, recovered)),
         "undisturbed_seconds": usual,
         "wrong": wrong,
     }

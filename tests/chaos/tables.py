@@ -16,7 +16,6 @@ OF_A_RUN = {
     "event_order", "source_file", "file_id",
 }  # fmt: skip
 
-
 # What is summed over partitions, as k-means does, depends on which of them came first, and what a network says on how
 # many users it is asked of at once, both in their last digits; networks reckon in seven.
 OFF = 1e-5
@@ -66,6 +65,7 @@ def doubled(warehouse: Path) -> list[str]:
         "silver.events": ["event_id"],
         "gold.user_features": ["user_id", "as_of_date"],
         "gold.user_profiles": ["user_id", "as_of_date", "model_version"],
+        "gold.profile_changes": ["user_id", "as_of_date"],
         "ops.models": ["model_version"],
         "ops.runs": ["run_id", "step", "as_of_date"],
     }

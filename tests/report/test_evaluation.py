@@ -85,9 +85,10 @@ def test_mlflow_holds_a_run_of_each_model_with_its_files(tmp_path) -> None:
     assert (kept / "report" / "evaluation.html").read_text() == "page"
 
 
-def test_a_server_of_mlflow_that_does_not_answer_is_named() -> None:
-    with pytest.raises(EnvironmentMismatchError, match=r"MLflow does not answer at http://127.0.0.1:9\n"):
-        mlflow_at("http://127.0.0.1:9")
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "databricks"])
+def test_an_mlflow_that_does_not_answer_is_named(address: str) -> None:
+    with pytest.raises(EnvironmentMismatchError, match=rf"MLflow does not answer at {address}\n"):
+        mlflow_at(address)
 
 
 def test_tensorboard_has_histograms_of_weights_and_users_in_the_projector(tmp_path) -> None:

@@ -44,17 +44,13 @@ def drifts(
     """One entry per name, a column of both frames; none where a frame has no rows. Words are bins of their own."""
     if earlier.is_empty() or later.is_empty():
         return []
-    found = []
-    for name in names:
-        how = stability_of_words if isinstance(earlier.schema[name], (pl.String, pl.Enum)) else stability
-        found.append(Drift(name, *between, *how(*(_values(side, name) for side in (earlier, later)))))
-    return found
+    return [Drift(name, *between, *_moved(earlier[name], later[name])) for name in names]
 
 
-def _values(rows: pl.DataFrame, name: str) -> np.ndarray:
-    if isinstance(rows.schema[name], (pl.String, pl.Enum)):
-        return rows[name].cast(pl.String).fill_null("").to_numpy()
-    return matrix(rows, [name])[:, 0]
+def _moved(earlier: pl.Series, later: pl.Series) -> tuple[float, float]:
+    if isinstance(earlier.dtype, (pl.String, pl.Enum)):
+        return stability_of_words(*(side.cast(pl.String).fill_null("").to_numpy() for side in (earlier, later)))
+    return stability(*(matrix(side.to_frame(), [side.name])[:, 0] for side in (earlier, later)))
 
 
 def stability(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

@@ -66,14 +66,20 @@ def _explain(run: Run, tables: dict[str, TableVersion], as_of: AsOf, path: Path)
     likely, met = _likely(run, tables[PROFILES], as_of), _met(run, tables["silver.events"], as_of)
     content = run.store.read(tables[ITEM_CONTENT], SilverItemContent).where("image_vector is not null")
     taste = _taste(run, content, met)
-    shown, network = list[ImageMap](), ImageActivations.cached()
-    for row in _pictured(run, tables["silver.items"], content, [*likely, *met]):
-        file = read_image(image_place(row["image"].strip(), image_folder(run))) or b""
-        (found,), picture = network.maps([file], taste.towards, taste.middle), thumbnail(file)
-        if found is not None and picture is not None:
-            why = "likely next" if row["item_id"] in likely else "met"
-            title = row["title"] or row["item_id"]
-            shown.append(ImageMap(title, why, b64encode(picture).decode(), found.tolist(), float(found.mean())))
+    rows, folder = _pictured(run, tables["silver.items"], content, [*likely, *met]), image_folder(run)
+    files = [read_image(image_place(row["image"].strip(), folder)) or b"" for row in rows]
+    maps = ImageActivations.cached().maps(files, taste.towards, taste.middle)
+    shown = [
+        ImageMap(
+            title=row["title"] or row["item_id"],
+            why="likely next" if row["item_id"] in likely else "met",
+            picture=b64encode(picture).decode(),
+            places=found.tolist(),
+            likeness=float(found.mean()),
+        )
+        for row, file, found in zip(rows, files, maps, strict=True)
+        if found is not None and (picture := thumbnail(file)) is not None
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     page = image_maps_page(shown, user=run.pseudonym, source=run.config.source.name, as_of=str(as_of.date))
     path.write_text(page, encoding="utf-8")

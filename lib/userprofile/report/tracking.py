@@ -71,11 +71,12 @@ def mlflow_at(address: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own 7 take minutes
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    client = MlflowClient(tracking_uri=address)
     try:
+        client = MlflowClient(tracking_uri=address)
         client.search_experiments(max_results=1)
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         raise EnvironmentMismatchError(
             f"MLflow does not answer at {address}",
             expected="a database or a server that evaluate_model.mlflow names",
