@@ -87,6 +87,7 @@ def drawn(log: Log, number: int) -> pl.DataFrame:
             "order": features_shop.mixed(user, time // DAY),
             "session": features_shop.mixed(user, time // (DAY // 24)),
             "device": features_shop.mixed(user % 3, user),
+            "risk": None,
         }
     )
     return UserEvents.validate(_as_actions_tell(frame), cast=True)
