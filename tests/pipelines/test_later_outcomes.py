@@ -21,7 +21,7 @@ START, END = WINDOW.start(AS_OF), WINDOW.end(AS_OF)
 ITEMS = [("i1", ["F", "Milk"], "B"), ("i2", ["F", "Tea"], None), ("i3", ["F"], "C"), ("i4", ["G", "Pans"], "B")]
 EVENT = (
     "user_id string, item_id string, action string, event_time timestamp, order_id string, amount long, discount long,"
-    " coupon_id string"
+    " coupon_id string, risk boolean"
 )
 USERS = {"ann": 900, "ben": 90_000, "cleo": 0, "dan": None, "eve": 0, "fay": 100}
 ACTIONS = ["purchase"] * 6 + ["view", "return", "review", "complaint", "click", "service_contact"]
@@ -38,7 +38,8 @@ def drawn(seed: int) -> list[tuple[Any, ...]]:
         discount = draw.choice([None, 0, 50, 300])
         coupon = draw.choice([None, None, "k"])
         order = draw.choice([None, f"o{draw.randrange(9)}"])
-        rows.append((user, item, draw.choice(ACTIONS), time, order, draw.choice([None, 100, 900]), discount, coupon))
+        amount, risk = draw.choice([None, 100, 900]), draw.choice([None, False, False, True])
+        rows.append((user, item, draw.choice(ACTIONS), time, order, amount, discount, coupon, risk))
     return rows
 
 
@@ -98,6 +99,7 @@ def _outcomes(one: dict[str, Any], spend_90d: int | None, middle: dict[str, floa
         "buys in the morning": any(5 <= time.hour < 11 for time in local),
         "buys in the evening": any(time.hour >= 18 for time in local),
         "buys at the weekend": any(time.weekday() >= 5 for time in local),
+        "is a risk": any(row[8] for row in one["mine"]),
         "returns something": "return" in did,
         "complains": "complaint" in did,
         "contacts the service": "service_contact" in did,
@@ -142,7 +144,10 @@ def test_what_lies_outside_the_window_makes_no_outcome(spark):
     """Not even an event a microsecond before its start, or at its end."""
     edges = (START - timedelta(microseconds=1), END, datetime(2024, 4, 1, tzinfo=UTC))
     outside = [
-        (user, "i1", action, time, None, 100, 50, "k") for user in USERS for action in set(ACTIONS) for time in edges
+        (user, "i1", action, time, None, 100, 50, "k", True)
+        for user in USERS
+        for action in set(ACTIONS)
+        for time in edges
     ]
     found, values = told(spark, outside)
     for user, of_user in found.items():

@@ -99,6 +99,7 @@ def _figures(later: Later) -> list[Column]:
         some(bought_it & hour.between(5, 10)).alias("morning"),
         some(bought_it & (hour >= 18)).alias("evening"),
         some(bought_it & (weekday >= 5)).alias("weekend"),
+        some(F.col("risk")).alias("risk"),
         *(some(F.col("action") == action).alias(action) for action in _ACTS.values()),
     ]
 
@@ -132,6 +133,7 @@ def _conditions(later: Later) -> list[Column]:
         "buys in the morning": F.col("morning"),
         "buys in the evening": F.col("evening"),
         "buys at the weekend": F.col("weekend"),
+        "is a risk": F.col("risk"),
         **{name: F.col(action) for name, action in _ACTS.items()},
     }
     plain = [F.coalesce(condition, F.lit(False)).alias(name) for name, condition in said.items()]

@@ -25,6 +25,7 @@ OUTCOMES: dict[str, str] = {
     "buys at the weekend": "a purchase on a Saturday or Sunday",
     "returns something": "a return",
     "complains": "a complaint",
+    "is a risk": "fraud, a chargeback or abuse, as the mapping tells it",
     "contacts the service": "a contact with the service",
     "reviews": "a review",
     "looks": "a view",
