@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
 
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.examples import EXAMPLES
 from userprofile.pipelines.maintain_tables import maintain_tables
+from userprofile.pipelines.steps import Outcome
 from userprofile.schemas.ops import OpsModels
 from userprofile.tables.commits import commit_of, rows_version
 from userprofile.tables.maintenance import tables_below
@@ -71,22 +75,64 @@ def test_a_state_of_a_table_names_the_commit_that_left_it(job, refined):
     assert found == {"runs": ["a", "b"], "versions": [3, 2]}
 
 
-@pytest.mark.parametrize(("folder_is_there", "code"), [(True, 2), (False, 0)])
-def test_what_a_model_learnt_from_is_not_removed(job, refined, tmp_path, folder_is_there, code):
-    def learn(run):
-        """As if a model had learnt from the first of two states of the examples."""
-        path, rows = run.store.path(EXAMPLES), pa.table({"a": [1]})
-        write_deltalake(path, rows)
-        write_deltalake(path, rows, mode="overwrite")
-        row = {name: "" for name, kind in OpsModels.create_empty().schema.items() if kind == pl.String}
-        row |= {"model_version": "m", "trained_at": run.started_at, "as_of_date": run.started_at.date()}
-        row |= {"training_version": 0, "examples": 1, "processes": 1}
-        run.store.replace_small(OpsModels.cast(pl.DataFrame([row])), "ops.models", OpsModels, where="true")
+def a_model(run, *, is_finetuned):
+    """As if one had learnt from the first of two states of the examples."""
+    path, rows = run.store.path(EXAMPLES), pa.table({"a": [1]})
+    write_deltalake(path, rows)
+    write_deltalake(path, rows, mode="overwrite")
+    if is_finetuned:
+        examples = TableVersion(EXAMPLES, 0, 1)
+        run.step("finetune_model", lambda: Outcome([], {"model_version": "m"}), inputs=[examples], sections=[])
+        return
+    row = {name: "" for name, kind in OpsModels.create_empty().schema.items() if kind == pl.String}
+    row |= {"model_version": "m", "trained_at": run.started_at, "as_of_date": run.started_at.date()}
+    row |= {"training_version": 0, "examples": 1, "processes": 1}
+    run.store.replace_small(OpsModels.cast(pl.DataFrame([row])), "ops.models", OpsModels, where="true")
 
-    assert job("learn", learn, "--source", refined).code == 0
-    if folder_is_there:
-        (tmp_path / "models" / "m").mkdir(parents=True)
+
+@pytest.mark.parametrize("is_finetuned", [False, True])
+def test_what_a_model_learnt_from_is_not_removed(job, refined, tmp_path, is_finetuned):
+    assert job("learn", lambda run: a_model(run, is_finetuned=is_finetuned), "--source", refined).code == 0
+    (tmp_path / "models" / "m").mkdir(parents=True)
     ended = job("maintain_tables", maintain_tables, "--source", refined, *AT_ONCE)
-    assert ended.code == code, ended.errors
-    if code:
-        assert "maintain_tables.keep would lose what model m learnt from" in ended.errors
+    assert ended.code == 2
+    assert "maintain_tables.keep would lose what model m learnt from" in ended.errors
+    (tmp_path / "models" / "m").rmdir()
+    ended = job("maintain_tables", maintain_tables, "--source", refined, *AT_ONCE)
+    assert ended.code == 0, ended.errors
+
+
+def aged(log: Path, days: int) -> None:
+    """As if all commits were that much older, by what they say and by their files."""
+    for commit in log.glob("*.json"):
+        lines = [json.loads(line) for line in commit.read_text().splitlines()]
+        for line in lines:
+            if "commitInfo" in line:
+                line["commitInfo"]["timestamp"] -= days * 86_400_000
+        commit.write_text("\n".join(map(json.dumps, lines)))
+        then = commit.stat().st_mtime - days * 86_400
+        os.utime(commit, (then, then))
+
+
+def test_the_log_tells_of_what_a_model_learnt_from_as_long_as_its_folder_is_there(job, refined, tmp_path):
+    examples = tmp_path / "warehouse" / "my_shop" / "gold" / "training_examples"
+    assert job("learn", lambda run: a_model(run, is_finetuned=False), "--source", refined).code == 0
+    aged(examples / "_delta_log", days=40)
+    (tmp_path / "models" / "m").mkdir(parents=True)
+    keep, keep_log = "maintain_tables.keep=60d", "maintain_tables.keep_log=60d"
+    for held, short in (([], "keep and maintain_tables.keep_log"), ([keep], "keep_log"), ([keep_log], "keep")):
+        refused = job(
+            "maintain_tables", maintain_tables, "--source", refined, "--set", *held, "maintain_tables.file_megabytes=1"
+        )
+        assert refused.code == 2
+        assert f"maintain_tables.{short} would lose what model m learnt from" in refused.errors
+    assert job("maintain_tables", maintain_tables, "--source", refined, "--set", keep, keep_log).code == 0
+    assert DeltaTable(examples, version=0).count() == 1
+
+    (tmp_path / "models" / "m").rmdir()
+    assert job("maintain_tables", maintain_tables, "--source", refined).code == 0
+    with pytest.raises(TableNotFoundError):
+        DeltaTable(examples, version=0)
+    (tmp_path / "models" / "m").mkdir()  # brought back too late: nothing is left to keep
+    late = job("maintain_tables", maintain_tables, "--source", refined)
+    assert (late.code, "gold.training_examples v0, which model m learnt from, is gone" in late.printed) == (0, True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, datetime
 from pathlib import Path
+
+import polars as pl
 
 from userprofile.errors import UsageError
 from userprofile.pipelines.examples import EXAMPLES
-from userprofile.pipelines.ledger import RUNS
+from userprofile.pipelines.ledger import RUNS, runs
 from userprofile.pipelines.serving_models import models
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.tables.commits import commit_of
+from userprofile.tables.commits import written_at
 from userprofile.tables.maintenance import HOUR, Kept, Upkeep, maintained, tables_below
 from userprofile.tables.store import TableVersion
 
@@ -32,7 +35,7 @@ def maintain_tables(run: Run) -> Step:
         )
     settings = run.config.maintain_tables
     how = Upkeep(settings.file_megabytes * 2**20, settings.keep // HOUR, settings.keep_log // HOUR)
-    _require_pinned(run, how.keep_hours * HOUR)
+    _require_pinned(run, how)
     return run.step("maintain_tables", lambda: _maintain(run, how), inputs=[], sections=[], again=True)
 
 
@@ -55,17 +58,29 @@ def _in_words(one: Kept) -> str:
     return f"{one.small_before} small files before, {one.small_after} after, {one.removed} files removed"
 
 
-def _require_pinned(run: Run, keep: timedelta) -> None:
-    """Models whose folder is there can be judged again: what they learnt from has to be there too."""
-    there = [row for row in models(run).to_dicts() if Path(run.config.models, row["model_version"]).is_dir()]
-    for row in sorted(there, key=lambda row: row["training_version"])[:1]:
-        written = commit_of(run.store, TableVersion(EXAMPLES, row["training_version"], 0)).written_at
+def _require_pinned(run: Run, how: Upkeep) -> None:
+    """Models whose folder is there can be judged again: what they learnt from has to be there too, and in the log."""
+    for model, version in sorted(_learnt_from(run).items(), key=lambda one: one[1]):
+        if (written := written_at(run.store, TableVersion(EXAMPLES, version, 0))) is None:
+            run.say(f"maintain_tables: {EXAMPLES} v{version}, which model {model} learnt from, is gone already")
+            continue
         needed = datetime.now(UTC) - written
-        replaced = run.store.pin(EXAMPLES).version > row["training_version"]
-        if replaced and keep < needed:
+        replaced = run.store.pin(EXAMPLES).version > version
+        held = {"keep": how.keep_hours * HOUR} if replaced else {}
+        held["keep_log"] = how.keep_log_hours * HOUR
+        if short := {f"maintain_tables.{key}": kept for key, kept in held.items() if kept < needed}:
             raise UsageError(
-                f"maintain_tables.keep would lose what model {row['model_version']} learnt from",
+                f"{' and '.join(short)} would lose what model {model} learnt from",
                 expected=f"at least {needed.days + 1}d",
-                received=f"{keep.days}d",
-                fix=f"SET=maintain_tables.keep={needed.days + 1}d, or remove the model's folder",
+                received=", ".join(f"{kept.days}d" for kept in short.values()),
+                fix=f"SET='{' '.join(f'{key}={needed.days + 1}d' for key in short)}', or remove the model's folder",
             )
+        return
+
+
+def _learnt_from(run: Run) -> dict[str, int]:
+    """Of models whose folder is there: the version of the examples. Fine-tuned ones have no row in ops.models."""
+    versions = dict(models(run).select("model_version", "training_version").iter_rows())
+    for row in runs(run.store).filter(pl.col("step") == "finetune_model").to_dicts():
+        versions[json.loads(row["metrics"])["model_version"]] = row["inputs"][0]["version"]
+    return {model: version for model, version in versions.items() if Path(run.config.models, model).is_dir()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import deltalake
 
+from userprofile.errors import DataGateError
 from userprofile.tables.store import Store, TableVersion
 
 # What a log calls commits that leave rows as they were.
@@ -24,11 +25,26 @@ class Commit:
 
 
 def commit_of(store: Store, pinned: TableVersion) -> Commit:
-    """What left the pinned state; `run_id` is empty where the table had only been made."""
+    """What left the pinned state; `run_id` is empty where the table had only been made.
+
+    Raises DataGateError where the log no longer tells.
+    """
+    if (at := written_at(store, pinned)) is None:
+        raise DataGateError(
+            f"{pinned.table} v{pinned.version} is gone",
+            expected="a version that the table's log still tells of",
+            fix="maintain_tables.keep_log says how long it does; name a later run",
+        )
     written = _history(store, pinned.table, pinned.version, commits=1)[0]
-    at = datetime.fromtimestamp(written["timestamp"] / 1000, UTC)
     rows = deltalake.DeltaTable(store.path(pinned.table), version=pinned.version).count()
     return Commit(at, written.get("userMetadata", ""), rows)
+
+
+def written_at(store: Store, pinned: TableVersion) -> datetime | None:
+    """When the pinned state was left (UTC); None where maintenance removed that from the log."""
+    for commit in _history(store, pinned.table, pinned.version, commits=1):
+        return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+    return None
 
 
 def rows_version(store: Store, table: str, version: int) -> int:
