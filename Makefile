@@ -27,7 +27,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(Q),--question '$(subst ','\'',$(Q))') $(call one,AUDIENCE,audience) \
 	$(call one,PURPOSE,purpose) $(call one,FORMAT,format) \
 	$(if $(NP),--set train_model.processes=$(NP)) $(if $(TASK),--set finetune_model.task=$(TASK)) \
-	$(if $(MODEL),--set promote_model.model=$(MODEL)) \
+	$(if $(MODEL),--set promote_model.model=$(MODEL) rollback_model.model=$(MODEL)) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
@@ -63,7 +63,7 @@ report_scaling: ## a page of throughput and efficiency over numbers of ranks, an
 leaderboard: SOURCE =
 leaderboard: ## our row beside published ones: DATA=online_retail; of any log: PROTOCOL=temporal SOURCE=... INPUT=...
 promote_model: ## the last trained model serves where it is not worse than the one that does; MODEL=<model_version>: by hand
-rollback_model: ## back to the model that served before
+rollback_model: ## back to the model that served before MODEL=<model_version>
 infer_profiles: ## features to profiles, as of a date
 segment_users: ## users who behave alike, by their embeddings
 build_report: ## the HTML page
@@ -199,7 +199,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   Q="..." AUDIENCE=name   of ask_profiles: a question in words, and what to call those it finds
 #@   PSEUDONYM=215a204a...   of build_card, explain_score, explain_images: the user; also USER=...
 #@   SCORE=churn METHOD=own  of explain_score: the score, and own (of the model that serves it), shap or lime
-#@   MODEL=<model_version>   of promote_model: the one to serve
+#@   MODEL=<model_version>   of promote_model: the one to serve; of rollback_model: the one to leave
 #@   A= B=                  of compare_runs: two runs
 #@   RUN=e177608a797e        of build_report: the page of an earlier run; of rerun: the run; make show_status names them
 #@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE

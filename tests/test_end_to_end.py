@@ -380,9 +380,10 @@ def test_what_serves_goes_back_and_forth_and_a_worse_model_is_declined(first, on
     assert serving(folder) == [("promoted", one, None), ("promoted", two, one)]
     assert once(job=promote_model)["tables"] == {}  # nothing new
 
-    assert once(job=rollback_model)["metrics"]["rollback_model"] == {"model_version": one, "instead_of": two}
+    back = once("--set", f"rollback_model.model={two}", job=rollback_model)
+    assert back["metrics"]["rollback_model"] == {"model_version": one, "instead_of": two}
     assert once(job=infer_profiles)["metrics"]["infer_profiles"]["model_version"] == one
-    first_of_all = once(job=rollback_model)
+    first_of_all = once("--set", f"rollback_model.model={one}", job=rollback_model)
     assert first_of_all["exit_code"] == 3
     assert "no model to go back to" in first_of_all["error"]
 
@@ -401,7 +402,8 @@ def test_what_serves_goes_back_and_forth_and_a_worse_model_is_declined(first, on
 
     again = once("--set", f"promote_model.model={two}", job=promote_model)  # it serves already
     assert again["metrics"]["promote_model"]["serves"] == two
-    assert once(job=rollback_model)["metrics"]["rollback_model"]["model_version"] == one
+    back = once("--set", f"rollback_model.model={two}", job=rollback_model)
+    assert back["metrics"]["rollback_model"]["model_version"] == one
 
     shutil.move(folder / "models" / one, folder / "gone")
     last = once("--set", "train_model.seed=10", "train_model.align=false", job=train_model)

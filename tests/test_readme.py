@@ -61,7 +61,8 @@ SMALL_FORMS = {
     "make rerun RUN=<run_id>": f"make rerun {SHOP} RUN={{run}}",
     "make check_tables CONF=expected.yaml": f"make check_tables {SHOP} CONF=expected.yaml",
     "make promote_model MODEL=<model_version>": (f"make promote_model {SHOP} MODEL={{model}}"),
-    "make rollback_model": "make --dry-run rollback_model",  # the shop has one model; tests/test_end_to_end.py does it
+    # The shop has one model; tests/test_end_to_end.py does it.
+    "make rollback_model MODEL=<model_version>": "make --dry-run rollback_model MODEL={model}",
     "make maintain_tables": f"make maintain_tables {SHOP}",
     "make build_report": f"make build_report {SHOP}",
     "make build_report RUN=<run_id>": f"make build_report {SHOP} RUN={{run}}",

@@ -25,6 +25,12 @@ class PromoteModel(Section):
     seed: int
 
 
+class RollbackModel(Section):
+    """Which model is to score no longer."""
+
+    model: str
+
+
 class MaintainTables(Section):
     """How tables are kept in shape."""
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 from userprofile.config.language import Language
 from userprofile.config.learning import FinetuneModel, NextItems, PretrainModel, TrainModel
 from userprofile.config.mapping import SourceMapping
-from userprofile.config.publishing import CheckTables, MaintainTables, PromoteModel
+from userprofile.config.publishing import CheckTables, MaintainTables, PromoteModel, RollbackModel
 from userprofile.config.values import Count, Duration, Horizon, Positive, Section, Share
 from userprofile.features.own import FeatureFile
 from userprofile.tags.definition import TagFile
@@ -223,6 +223,7 @@ class Config(Section):
     next_items: NextItems
     evaluate_model: EvaluateModel
     promote_model: PromoteModel
+    rollback_model: RollbackModel
     infer_profiles: InferProfiles
     segment_users: SegmentUsers
     explain_images: ExplainImages
