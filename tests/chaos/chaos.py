@@ -59,8 +59,7 @@ class Chaos:
                     moment = time.monotonic() + self.chance.uniform(0, seconds)
                 time.sleep(0.05)
             code = job.returncode
-            # 4 says that ranks need more cores: those of what was killed are not back yet.
-            if code and code not in AGAIN and not (code == 4 and (struck or ends)):
+            if code and code not in AGAIN:
                 raise RuntimeError(f"night {night + 1} ended with {code} after {struck or 'nothing'}: {nights.said()}")
             ends.append(f"{code} by {' and '.join(struck) or 'an earlier kill'}" if code else "done")
         return ends

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from userprofile.training.trained import HISTORY, Trained
 # Stops itself after an epoch, if one is named.
 DRIVER = """
 import os, signal, sys
+from datetime import timedelta
 from pathlib import Path
 from userprofile.errors import UserprofileError
 from userprofile.spark.session import build_session
@@ -39,7 +41,8 @@ def report(line):
 
 request = TrainingRequest.from_json(Path(order).read_text())
 try:
-    trained = launch(request, processes=2, spark=spark, workplace=Path(results), report=report)
+    trained = launch(request, processes=2, spark=spark, workplace=Path(results), report=report,
+                     slots_within=timedelta(minutes=2))
 except UserprofileError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)
@@ -95,6 +98,6 @@ def place_told(said: str, after: str) -> str:
 
 def test_more_ranks_than_slots_are_refused_before_anything_starts(request_for, spark):
     with pytest.raises(EnvironmentMismatchError, match="too few slots") as raised:
-        train_on_executors(request_for(shards=6), 3, spark, print)
+        train_on_executors(request_for(shards=6), 3, spark, print, slots_within=timedelta(minutes=9))
     assert raised.value.expected == "3 cores on executors"
     assert "train_model.processes=2" in raised.value.fix

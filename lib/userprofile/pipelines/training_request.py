@@ -90,6 +90,7 @@ def launched(run: Run, request: TrainingRequest, *, processes: int) -> Trained:
         report=run.say,
         restarts=run.config.train_model.restarts if request.checkpoints else 0,
         launcher=run.config.train_model.launcher,
+        slots_within=run.config.spark.resources_timeout,
     )
 
 

@@ -72,6 +72,36 @@ def kept_resources(context: SparkContext, *, within: timedelta) -> Iterator[None
         is_over.set()
 
 
+def require_slots(context: SparkContext, wanted: int, *, within: timedelta) -> None:
+    """Wait for so many tasks at once, as ranks need them; what a cluster has lost may come back, or come again.
+
+    Raises InterruptedRunError where it lost executors of this application and they did not come back, and
+    EnvironmentMismatchError where it never had enough. Executors that come with the work are not waited for.
+    """
+    if context.getConf().get("spark.dynamicAllocation.enabled") == "true":
+        return
+    lasts = _has_lasting_executors(context)
+    deadline = time.monotonic() + (within.total_seconds() if lasts else 0)
+    while 0 <= (slots := _slots(context)) < wanted and time.monotonic() < deadline:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    if slots >= wanted:
+        return
+    if slots < 0 or _has_lost_executors(context):
+        raise InterruptedRunError(
+            f"the cluster {context.master} lost executors that did not come back within {within}"
+            " (spark.resources_timeout)",
+            expected=f"{wanted} cores on executors",
+            received=str(max(slots, 0)),
+            fix="see what became of its workers; then run the same command again: finished steps are kept",
+        )
+    raise EnvironmentMismatchError(
+        "the cluster has too few slots for the ranks of the training",
+        expected=f"{wanted} cores on executors" + (f" within {within} (spark.resources_timeout)" if lasts else ""),
+        received=str(slots),
+        fix=f"add workers, or --set train_model.processes={max(slots, 1)}",
+    )
+
+
 def _has_lasting_executors(context: SparkContext) -> bool:
     is_dynamic = context.getConf().get("spark.dynamicAllocation.enabled") == "true"
     return not is_dynamic and not str(context.master).startswith("local")
@@ -84,3 +114,18 @@ def _executors(context: SparkContext) -> int:
         return -1 if spark.isStopped() else len(spark.statusTracker().getExecutorInfos()) - 1  # the driver is one
     except Py4JError:
         return -1
+
+
+def _slots(context: SparkContext) -> int:
+    """Tasks that executors which are there can do at once; -1 of an application that has ended."""
+    try:
+        spark = context._jsc.sc()
+        profile = spark.resourceProfileManager().defaultResourceProfile()
+        return -1 if spark.isStopped() else int(spark.maxNumConcurrentTasks(profile))
+    except Py4JError:
+        return -1
+
+
+def _has_lost_executors(context: SparkContext) -> bool:
+    executors = context._jsc.sc().statusStore().executorList
+    return bool(executors(False).size() > executors(True).size())

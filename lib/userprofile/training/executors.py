@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any, TextIO
 
 from userprofile.errors import EnvironmentMismatchError, RankLostError
 from userprofile.spark.code import code_archive
+from userprofile.spark.resources import require_slots
 from userprofile.training.beats import Beats
 from userprofile.training.log import Log
 from userprofile.training.processes import SECONDS_BETWEEN_CHECKS, interrupted, or_interrupted
@@ -21,21 +23,14 @@ from userprofile.training.stop import Stop
 
 
 def train_on_executors(
-    request: TrainingRequest, processes: int, spark: Any, report: Callable[[str], None]
+    request: TrainingRequest, processes: int, spark: Any, report: Callable[[str], None], *, slots_within: timedelta
 ) -> dict[str, bytes]:
-    """The files of rank 0. Raises as train_here does, and EnvironmentMismatchError where cores are too few."""
+    """The files of rank 0. Raises as train_here does, and as require_slots where cores are too few for so long."""
     import horovod.spark
     from horovod.runner import gloo_run
     from horovod.runner.common.util import network
 
-    slots = spark.sparkContext.defaultParallelism
-    if slots < processes:
-        raise EnvironmentMismatchError(
-            "the cluster has too few slots for the ranks of the training",
-            expected=f"{processes} cores on executors",
-            received=str(slots),
-            fix=f"add workers, or --set train_model.processes={slots}",
-        )
+    require_slots(spark.sparkContext, processes, within=slots_within)
     _require_gloo()
     log, beats = Log(report, ranks=processes), beats_of(request)
     stop, host = Stop(beats), str(spark.conf.get("spark.driver.host"))

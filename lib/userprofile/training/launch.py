@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def launch(
     report: Callable[[str], None],
     restarts: int = 0,
     launcher: Sequence[str] = (),
+    slots_within: timedelta = timedelta(),
 ) -> Trained:
     """Train on `processes` ranks: executors of `spark` where given, else processes of this machine.
 
@@ -36,7 +38,8 @@ def launch(
     describes.
 
     On executors `spark` must be the active session, this the main thread, and request.table an absolute path or URI
-    that is readable there. `workplace` is an existing folder for what passes between processes of this machine.
+    that is readable there; as many cores have to be there within `slots_within`, also those that a cluster lost.
+    `workplace` is an existing folder for what passes between processes of this machine.
     Ranks of which one died or hung are ended and started again, `restarts` times at most, and go on from the last
     checkpoint of request.checkpoints. Raises what a rank raised, RankLostError with the end of its log, and
     InterruptedRunError after Ctrl-C; no process of this machine is left behind.
@@ -47,7 +50,7 @@ def launch(
         try:
             attempt = replace(request, ranks=processes, timeout_seconds=deadline - time.monotonic())
             if spark and not launcher:
-                files = train_on_executors(attempt, processes, spark, report)
+                files = train_on_executors(attempt, processes, spark, report, slots_within=slots_within)
             else:
                 files = train_here(attempt, processes, workplace, report, launcher)
             return Trained(files, json.loads(files.get(HISTORY, "[]")))
