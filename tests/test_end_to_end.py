@@ -31,6 +31,7 @@ from userprofile.pipelines.rollback_model import rollback_model
 from userprofile.pipelines.run import run_path
 from userprofile.pipelines.steps import Run
 from userprofile.pipelines.train_model import train_model
+from userprofile.tables.maintenance import tables_below
 
 pytestmark = pytest.mark.slow
 
@@ -305,6 +306,15 @@ def test_every_step_names_its_inputs_and_outputs(first, folder):
     examples = runs.filter(pl.col("step") == "train_model")["inputs"][0]
     version = first["tables"]["gold.training_examples"]["version"]
     assert [(pinned["table"], pinned["version"]) for pinned in examples] == [("gold.training_examples", version)]
+
+
+def test_every_commit_names_its_run(first, folder):
+    root = folder / "warehouse" / WAREHOUSE
+    commits = [
+        (name, one) for name in tables_below(str(root)) for one in DeltaTable(root / name.replace(".", "/")).history()
+    ]
+    assert {"ops.runs", "gold.user_profiles"} <= {name for name, _ in commits}
+    assert [(name, one["operation"]) for name, one in commits if not one.get("userMetadata")] == []
 
 
 def test_the_page_shows_counts_and_profiles(first, folder):

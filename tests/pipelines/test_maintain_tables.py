@@ -48,6 +48,9 @@ def test_rows_stay_files_become_fewer_and_what_was_done_stays_done(job, refined,
         columns = [column for column, kind in rows.schema.items() if not kind.is_nested()]
         assert rows.sort(columns).equals(after[name].sort(columns)), name
 
+    commits = [(name, one) for name in after for one in DeltaTable(root / name.replace(".", "/")).history()]
+    assert [(name, one["operation"]) for name, one in commits if not one.get("userMetadata")] == []
+
     again = job("build_features", build_features, "--source", refined)
     assert again.code == 0, again.errors
     assert again.result["steps"] == {"build_features": 0.0}

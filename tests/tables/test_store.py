@@ -6,7 +6,7 @@ import dataframely as dy
 import pyarrow as pa
 import pytest
 from delta import exceptions
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
@@ -190,10 +190,12 @@ def test_the_log_of_a_table_knows_the_bounds_of_a_column(store):
     assert store.bounds(store.pin(TABLE), "as_of_date") == (SECOND, SECOND)
 
 
-def test_a_commit_names_its_run(store, tmp_path):
-    version = store.replace(frame([a_row("a")], Spend), TABLE, Spend).version
-    log = tmp_path / f"warehouse/gold/spend/_delta_log/{version:020}.json"
-    assert '"userMetadata":"run 1"' in log.read_text()
+def test_every_commit_names_its_run(store):
+    store.replace(frame([a_row("a")], Spend), TABLE, Spend, checked=True)
+    store.replace(frame([a_row("a") | {"share": 0.5}], SpendAndShare), TABLE, SpendAndShare, checked=True)
+    told = [(commit["operation"], commit.get("userMetadata")) for commit in DeltaTable(store.path(TABLE)).history()]
+    assert {run for _, run in told} == {"run 1"}, told
+    assert {"CREATE TABLE", "ADD COLUMN", "ADD CONSTRAINT", "WRITE"} <= {operation for operation, _ in told}
 
 
 def test_a_warehouse_named_by_its_uri_is_the_same_one(spark, store, tmp_path):

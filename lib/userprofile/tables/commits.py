@@ -25,10 +25,7 @@ class Commit:
 
 
 def commit_of(store: Store, pinned: TableVersion) -> Commit:
-    """What left the pinned state; `run_id` is empty where the table had only been made.
-
-    Raises DataGateError where the log no longer tells.
-    """
+    """What left the pinned state. Raises DataGateError where the log no longer tells."""
     if (at := written_at(store, pinned)) is None:
         raise DataGateError(
             f"{pinned.table} v{pinned.version} is gone",

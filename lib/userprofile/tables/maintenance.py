@@ -39,10 +39,10 @@ def maintained(store: Store, table: str, how: Upkeep, *, compact: bool) -> Kept:
     """
     with one_writer(store.path(table)):
         log = deltalake.DeltaTable(store.path(table))
-        before, commit = _small_files(log, how), deltalake.CommitProperties({"userMetadata": store.run_id})
+        before, commit = _small_files(log, how), store.commit()
         retention = f"interval {how.keep_log_hours} hours"
         if log.metadata().configuration.get("delta.logRetentionDuration") != retention:
-            log.alter.set_table_properties({"delta.logRetentionDuration": retention})
+            log.alter.set_table_properties({"delta.logRetentionDuration": retention}, commit_properties=commit)
         if compact:
             log.optimize.compact(target_size=how.file_bytes, commit_properties=commit)
         hours = how.keep_hours

@@ -96,9 +96,8 @@ class Store:
         cost more than the rows.
         """
         log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
-        received = from_arrow_schema(pa.schema(log.schema().to_arrow()))
         what = f"table {pinned.table} has other columns than this version reads"
-        require_same_schema(received, _spark_schema(schema), what=what, nullability=False)
+        require_same_schema(_written_schema(log), _spark_schema(schema), what=what, nullability=False)
         # Not by deltalake's own reader: a job that ends right after it is now and then aborted (delta-rs issue 2184).
         return pl.scan_delta(log).select(list(columns) or schema.column_names()).collect()
 
@@ -110,7 +109,7 @@ class Store:
         done = deltalake.Transaction(transaction.application, transaction.version)
         with self._without_spark(table, schema) as log:
             if (log.transaction_version(transaction.application) or 0) < transaction.version:
-                deltalake.write_deltalake(log, frame, mode="append", commit_properties=self._commit([done]))
+                deltalake.write_deltalake(log, frame, mode="append", commit_properties=self.commit(done))
 
     def replace_small(self, rows: pl.DataFrame, table: str, schema: type[dy.Schema], *, where: str) -> TableVersion:
         """Put rows that the driver holds in the place of all for which `where` holds, without a Spark job."""
@@ -118,7 +117,7 @@ class Store:
         self._require_columns(from_arrow_schema(received.schema), table, schema)
         with self._without_spark(table, schema) as log:
             frame = received.select(schema.column_names()).cast(arrow_schema(schema))
-            deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self._commit([]))
+            deltalake.write_deltalake(log, frame, mode="overwrite", predicate=where, commit_properties=self.commit())
             return TableVersion(table, deltalake.DeltaTable(self.path(table)).version(), rows.height)
 
     def replace_parts(
@@ -138,7 +137,7 @@ class Store:
         replaced = [(partition, "in", list(values))] if values else None
         with self._without_spark(table, schema, partition) as log:
             require_partition(log.metadata().partition_columns, partition, table)
-            added, commit = add_actions(mine, partition), self._commit([])
+            added, commit = add_actions(mine, partition), self.commit()
             mode: Literal["append", "overwrite"] = "append" if keep else "overwrite"
             log.create_write_transaction(
                 added, mode, log.schema(), [partition] if partition else [], replaced, commit_properties=commit
@@ -151,10 +150,9 @@ class Store:
             self._create(table, schema, partition)
             yield deltalake.DeltaTable(self.path(table))
 
-    def _commit(self, transactions: list[deltalake.Transaction]) -> deltalake.CommitProperties:
-        return deltalake.CommitProperties(
-            custom_metadata={"userMetadata": self.run_id}, app_transactions=transactions or None
-        )
+    def commit(self, *transactions: deltalake.Transaction) -> deltalake.CommitProperties:
+        """What a commit says of itself: the run, by the name that Spark's commits have for it."""
+        return deltalake.CommitProperties({"userMetadata": self.run_id}, app_transactions=list(transactions) or None)
 
     def append(self, frame: DataFrame, table: str, schema: type[dy.Schema], transaction: Transaction) -> TableVersion:
         """Add rows once: the same transaction again adds nothing."""
@@ -201,7 +199,7 @@ class Store:
         known = log.metadata().configuration
         new = {name: said for name, said in range_checks(schema).items() if f"delta.constraints.{name}" not in known}
         if new:
-            log.alter.add_constraint(new)
+            log.alter.add_constraint(new, commit_properties=self.commit())
 
     @staticmethod
     def _require_columns(received: StructType, table: str, schema: type[dy.Schema]) -> None:
@@ -210,19 +208,24 @@ class Store:
 
     def _create(self, table: str, schema: Columns, partition: str) -> bool:
         """Make the table and say so, or give it the columns that it lacks; Delta refuses nulls where none may be."""
+        path, declared, commit = self.path(table), arrow_schema(schema), self.commit()
         if not self.exists(table):
             with made_by_one(table):
-                deltalake.DeltaTable.create(self.path(table), arrow_schema(schema), partition_by=partition or None)
+                deltalake.DeltaTable.create(path, declared, partition_by=partition or None, commit_properties=commit)
             return True
-        columns = _spark_schema(schema)
-        existing = self.spark.read.format("delta").load(self.path(table)).schema
+        log, columns = deltalake.DeltaTable(path), _spark_schema(schema)
+        existing = _written_schema(log)
         new, kept = gained(existing, columns), lost(existing, columns)
         both = StructType([field for field in existing.fields if field not in kept] + new)
         require_same_schema(both, columns, what=f"table {table} was written with other columns")
         if new:
-            listed = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in new)
-            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({listed})")
+            fields = deltalake.Schema.from_arrow(pa.schema([declared.field(field.name) for field in new])).fields
+            log.alter.add_columns(fields, commit_properties=commit)
         return False
+
+
+def _written_schema(log: deltalake.DeltaTable) -> StructType:
+    return from_arrow_schema(pa.schema(log.schema().to_arrow()))
 
 
 def _spark_schema(schema: Columns) -> StructType:
