@@ -9,10 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
+from uuid import uuid4
 
 from userprofile.errors import EnvironmentMismatchError
 from userprofile.spark.jars import ARTIFACTS, SCALA, delta_jars, jars_folder
@@ -165,11 +167,14 @@ def main() -> int:
 
 def exit_on_mismatch(job: str) -> None:
     """Before a job's imports, which a missing library would break with a stack trace: ends the process with code 4."""
+    began = time.monotonic()
     try:
         require_environment()
     except EnvironmentMismatchError as error:
         print(f"error: {error}", file=sys.stderr)
-        print(json.dumps({"job": job, "status": "failed", "exit_code": int(error.exit_code), "error": error.what}))
+        result = {"job": job, "run_id": uuid4().hex[:12], "status": "failed", "exit_code": int(error.exit_code)}
+        result |= {"error": error.what, "tables": {}, "metrics": {}, "seconds": round(time.monotonic() - began, 1)}
+        print(json.dumps(result))
         sys.exit(int(error.exit_code))
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from deltalake import DeltaTable
 from prometheus_client.parser import text_string_to_metric_families
 
 from userprofile.errors import DataGateError
 from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.promote_model import promote_model
+from userprofile.tables.locks import Holder, one_job
 
 
 @pytest.fixture
@@ -33,6 +39,19 @@ def lineage(monkeypatch) -> Iterator[list[dict]]:
     monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{server.server_port}")
     yield taken
     server.shutdown()
+
+
+@pytest.fixture
+def ends(tmp_path):
+    """Exit codes of the jobs of this name, as ops.jobs has them in their order, and as Prometheus has the last."""
+
+    def read(name: str) -> tuple[list[int], float]:
+        rows = DeltaTable(tmp_path / "warehouse" / "my_shop" / "ops" / "jobs").to_pyarrow_table().to_pylist()
+        codes = [row["exit_code"] for row in sorted(rows, key=lambda row: row["started_at"]) if row["job"] == name]
+        told = figures(tmp_path / "exporter" / f"userprofile_my_shop_{name}.prom")
+        return codes, told["userprofile_exit_code", ("job", name), ("source", "my_shop")]
+
+    return read
 
 
 def figures(path) -> dict[tuple, float]:
@@ -73,3 +92,23 @@ def test_a_failed_step_is_told_too_and_a_listener_that_is_gone_ends_no_run(job, 
     done = job("build_features", build_features, "--source", refined)
     assert done.code == 0
     assert "openlineage was not told of this run" in done.printed
+
+
+def test_an_end_before_any_work_is_told_too(job, refined, ends, tmp_path, checkout, few_rows_environment):
+    told = ["--source", refined, "--set", f"prometheus={tmp_path / 'exporter'}"]
+    assert job("build_features", build_features, *told).code == 0
+    holder = Holder("other", "run", (), "other", "2026-01-01T00:00:00+00:00", 1)
+    with one_job(str(tmp_path / "warehouse" / "my_shop"), holder):
+        assert job("build_features", build_features, *told).code == 5
+    assert ends("build_features") == ([0, 5], 5)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        master = ["--master", f"spark://127.0.0.1:{nobody.getsockname()[1]}"]
+        command = [sys.executable, str(checkout / "jobs" / "build_features.py"), *master, *told]
+        command += [f"{part}={tmp_path / part}" for part in ("warehouse", "models", "report", "build")]
+        ended = subprocess.run(command, env=few_rows_environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 4, ended.stderr
+    assert ends("build_features") == ([0, 5, 4], 4)
+
+    assert job("promote_model", promote_model, *told, "promote_model.model=nobody").code == 2
+    assert ends("promote_model") == ([2], 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,14 +70,15 @@ def test_status_names_what_failed_and_the_way_on(job, look, refined, tmp_path):
     assert jobs_of(tmp_path).height == 4  # looking leaves no trace
 
 
-def test_a_job_that_was_refused_before_any_work_leaves_no_trace(job, refined, tmp_path):
-    before = jobs_of(tmp_path).height
-
+def test_a_job_that_was_refused_before_any_work_is_told_of_and_begins_no_warehouse(job, refined, mapping, tmp_path):
     def refuses(run):
         raise UsageError("a rule that is none", fix="mend it")
 
     assert job("refuses", refuses, "--source", refined).code == 2
-    assert jobs_of(tmp_path).height == before
+    assert jobs_of(tmp_path).row(-1, named=True)["error"] == "a rule that is none"
+    shutil.rmtree(tmp_path / "warehouse")
+    assert job("refuses", refuses, "--source", mapping).code == 2
+    assert not list((tmp_path / "warehouse").glob("*/*/_delta_log"))
 
 
 def test_a_killed_job_is_told_by_the_next_one(job, look, refined, tmp_path, python_environment):

@@ -6,14 +6,23 @@ import argparse
 import os
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 from userprofile.config.settings import Config
+from userprofile.errors import UsageError
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose errors end a run as all others do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, fix=f"--help lists what {self.prog} takes")
 
 
 def parser(job: str, source: str) -> argparse.ArgumentParser:
     """One for all jobs: each heeds the flags that are its affair."""
-    parser = argparse.ArgumentParser(prog=job, description=f"The {job} job of userprofile.")
+    parser = _Parser(prog=job, description=f"The {job} job of userprofile.")
     parser.add_argument("--source", default=source, help="a known log, or the path of a mapping file")
     parser.add_argument(
         "--input", nargs="+", action="extend", default=[], help="files of the log, in the place of the mapping's"
@@ -22,9 +31,7 @@ def parser(job: str, source: str) -> argparse.ArgumentParser:
         "--as-of", type=_dates, default=(), help="look back from the start of this date; of several, as 2017-11-01,..."
     )
     for name in ("from", "to"):
-        parser.add_argument(
-            f"--{name}", dest=f"{name}_date", type=date.fromisoformat, help=f"backfill {name} this date"
-        )
+        parser.add_argument(f"--{name}", dest=f"{name}_date", type=_date, help=f"backfill {name} this date")
     parser.add_argument("--data", help="of a leaderboard: a name in conf/leaderboard, or the path of such a file")
     parser.add_argument("--question", default="", help="of ask_profiles: whom it means, in words")
     parser.add_argument("--audience", default="", help="the name of a saved audience")
@@ -47,9 +54,16 @@ def parser(job: str, source: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a date such as 2017-11-01, not {text!r}") from error
+
+
 def _dates(text: str) -> tuple[date, ...]:
     """Dates, oldest first, each once; none of an empty text, which schedulers pass where nobody chose a date."""
-    return tuple(sorted({date.fromisoformat(day.strip()) for day in text.split(",") if text}))
+    return tuple(sorted({_date(day.strip()) for day in text.split(",") if text}))
 
 
 def span_of(options: argparse.Namespace) -> tuple[date, date] | None:
