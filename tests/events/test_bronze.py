@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from datetime import UTC, datetime
 
@@ -98,6 +99,14 @@ def test_csv_rows_whole_and_malformed_of_files_however_named_and_ordered(taken_i
     assert numbered(found["caf\u00e9 [1] + 100%.csv"]) == [(1, {"user": "13", "item": "14", "time": "15"})]
     assert numbered(found["other order.csv"]) == [(1, {"user": "16", "item": "17", "time": "18"})]
     assert numbered(found["joined.csv.gz"]) == [(1, {"user": "19", "item": "20", "time": "21"})]
+
+
+def test_fields_may_have_any_name(taken_in):
+    names = ["a`b", "c'd", "e.f", "`g`"]
+    pq.write_table(pa.table({name: ["1"] for name in names}), parquet := io.BytesIO())
+    for content, form in ((",".join(names).encode() + b"\n1,1,1,1\n", "csv"), (parquet.getvalue(), "parquet")):
+        found = taken_in({f"log.{form}": content}, Form(form))
+        assert numbered(found[f"log.{form}"]) == [(1, dict.fromkeys(names, "1"))]
 
 
 def a_row(number):

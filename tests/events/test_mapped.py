@@ -10,6 +10,7 @@ def test_fields_by_expression_whatever_their_names(raw_rows):
         "date(Date)": "2024-05-06",
         "Date > date '2024-01-01'": "true",
         "`a b`": "x",
+        "upper(`a``b`)": "Z",
         "`caf\u00e9`": "y",
         "concat(`caf\u00e9`, 'price', \"Date\", 'it\\'s place')": "ypriceDateit's place",
         "price": "1.25",
@@ -20,7 +21,7 @@ def test_fields_by_expression_whatever_their_names(raw_rows):
         "case when place like '9%' then 'ninth' end": "ninth",
     }
     text = '{"place": "9th", "file_number": "7", "Date": "2024-05-06", "a b": " x ", "caf\u00e9": "y", "price": 1.25,'
-    text += ' "nested": {"id": 3}, "none": null}'
+    text += ' "a`b": "z", "nested": {"id": 3}, "none": null}'
     fields = with_fields(raw_rows([text]), expressions)
     columns = [text_of(MappedColumn(sql)).alias(str(number)) for number, sql in enumerate(expressions)]
     [found] = fields.select("_row.*", *columns).collect()

@@ -56,6 +56,13 @@ def test_tables_are_read_by_name_however_they_were_written(store: Store, spark: 
     assert spark.catalog.getTable(f"{schema}.by_spark").tableType == "EXTERNAL"
 
 
+def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path) -> None:
+    store = store_of(spark, str(tmp_path / "it's a `shop`" / tmp_path.name), CATALOG)
+    store.append_small([scored("ann", 1, "a", 1)], "ops.quoted", Rows, Transaction("test", 1))
+    store.replace(store.read(store.pin("ops.quoted"), Rows), "ops.quoted", Rows)
+    assert users(spark, f"{CATALOG}.{tmp_path.name}_ops.quoted") == ["ann"]
+
+
 def test_the_latest_profiles_are_a_view(store: Store, spark: SparkSession, tmp_path: Path) -> None:
     rows = [scored("ann", 1, "a", 9), scored("ann", 2, "b", 2), scored("ben", 2, "b", 2), scored("ann", 2, "a", 1)]
     store.append_small(rows, "gold.user_profiles", Rows, Transaction("test", 1))

@@ -16,6 +16,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from userprofile.errors import UsageError
 from userprofile.events.files import Form, RawFile, field_names
+from userprofile.quoting import quoted_name
 
 MALFORMED = "_malformed_line"  # the only field of a row whose line could not be cut into fields
 
@@ -89,7 +90,7 @@ def _rows_as_json(spark: SparkSession, uris: list[str], form: Form, fields: tupl
     """Columns path, place, raw."""
     if form.format == "parquet":
         frame = spark.read.parquet(*uris)
-        raw = F.to_json(F.struct(*(F.col(f"`{name}`").cast("string").alias(name) for name in frame.columns)))
+        raw = F.to_json(F.struct(*(F.col(quoted_name(name)).cast("string").alias(name) for name in frame.columns)))
         return frame.select(_path(), (F.col("_metadata.row_index") + 1).alias("place"), raw.alias("raw"))
     if form.format == "csv":
         return with_place(_read_csv(spark, uris, form, fields), skip=0)
@@ -127,7 +128,7 @@ def _read_csv(spark: SparkSession, uris: list[str], form: Form, fields: tuple[st
         escape='"',
         enforceSchema=True,
     )
-    whole = F.struct(*(F.col(f"`{name}`") for name in fields))
+    whole = F.struct(*(F.col(quoted_name(name)) for name in fields))
     malformed = F.struct(F.col(MALFORMED))
     raw = F.when(F.col(MALFORMED).isNull(), F.to_json(whole)).otherwise(F.to_json(malformed))
     return reader.csv(uris).select(raw.alias("raw"), *_position())

@@ -25,6 +25,7 @@ from pyspark.sql.types import (
 
 from userprofile.errors import DataGateError, UsageError
 from userprofile.events.database_access import Database, reached
+from userprofile.quoting import quoted_name
 
 MARK = "_mark"  # the incremental column, in its own type
 _TIMES = (DateType, TimestampType, TimestampNTZType)
@@ -104,7 +105,7 @@ def rows_of(spark: SparkSession, database: Database, columns: StructType, span: 
     asked = f"(SELECT * FROM {_table(spark, database)} WHERE {within}{column} IS NULL) asked"
     parts = _parts(column, span, kind, database.partitions)
     rows = spark.read.jdbc(database.url, asked, predicates=parts, properties=database.options())
-    mark = F.col(f"`{database.column}`")
+    mark = F.col(quoted_name(database.column))
     raw = F.to_json(F.struct(*(_as_text(field).alias(field.name) for field in columns.fields)))
     return rows.select(raw.alias("raw"), mark.alias(MARK)).sortWithinPartitions(MARK, "raw")
 
@@ -150,7 +151,7 @@ def _overlap_of(kind: DataType) -> int | timedelta:
 
 
 def _as_text(column: StructField) -> Column:
-    value = F.col(f"`{column.name}`")
+    value = F.col(quoted_name(column.name))
     if isinstance(column.dataType, TimestampType):
         return F.date_format(value, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")  # the session's zone is UTC
     return F.base64(value) if isinstance(column.dataType, BinaryType) else value.cast("string")

@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from userprofile.events.bronze import MALFORMED
+from userprofile.quoting import quoted_name
 
 _CORRUPT = "_not_json"
-_FIELD = re.compile(r"`([^`]+)`|([^\W\d]\w*)\b(?!\s*['(])")  # no function, and no `date` as in date '2020-01-01'
+_FIELD = re.compile(r"`((?:[^`]|``)+)`|([^\W\d]\w*)\b(?!\s*['(])")  # no function, and no `date` as in date '2020-01-01'
 _LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
@@ -44,7 +45,7 @@ def with_fields(rows: DataFrame, expressions: Iterable[str]) -> DataFrame:
     malformed |= ~(F.ltrim("raw").startswith("{") & F.rtrim("raw").endswith("}"))
     return parsed.select(
         F.struct(*rows.columns, malformed.alias("is_malformed")).alias("_row"),
-        *(F.col(f"_fields.`{name}`").alias(name) for name in names.values()),
+        *(F.col(f"_fields.{quoted_name(name)}").alias(name) for name in names.values()),
     )
 
 
@@ -60,4 +61,4 @@ def text_of(column: MappedColumn) -> Column:
 
 def _words(expression: str) -> Iterable[str]:
     for quoted, plain in _FIELD.findall(_LITERAL.sub("''", expression)):
-        yield quoted or plain
+        yield quoted.replace("``", "`") or plain

@@ -6,6 +6,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from userprofile.errors import EnvironmentMismatchError, UsageError
+from userprofile.quoting import quoted_name, quoted_text
 from userprofile.schemas.arrow import Columns
 from userprofile.tables.store import Store
 
@@ -33,7 +34,7 @@ class NamedStore(Store):
     def name(self, table: str) -> str:
         """The three-part name of `layer.name`, quoted."""
         layer, _, name = table.partition(".")
-        return ".".join(map(_quoted, (self._catalog, f"{self.root.rsplit('/', 1)[1]}_{layer}", name)))
+        return ".".join(map(quoted_name, (self._catalog, f"{self.root.rsplit('/', 1)[1]}_{layer}", name)))
 
     def _create(self, table: str, schema: Columns, partition: str) -> bool:
         made = super()._create(table, schema, partition)
@@ -46,7 +47,7 @@ class NamedStore(Store):
         name, path = self.name(table), self.path(table)
         try:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {name.rsplit('.', 1)[0]}")
-            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{path}'")
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION {quoted_text(path)}")
             location = self.spark.sql(f"DESCRIBE DETAIL {name}").collect()[0]["location"]
         except PySparkException as error:
             raise EnvironmentMismatchError(
@@ -66,10 +67,6 @@ class NamedStore(Store):
             newest = "max_by(struct(as_of_date, model_version), struct(as_of_date, scored_at))"
             rows = f"SELECT * FROM {name} WHERE struct(as_of_date, model_version) = (SELECT {newest} FROM {name})"
             self.spark.sql(f"CREATE OR REPLACE VIEW {self.name(LATEST)} AS {rows}")
-
-
-def _quoted(part: str) -> str:
-    return f"`{part.replace('`', '``')}`"
 
 
 def _plain(location: str) -> str:

@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from userprofile.errors import ConflictError, DataGateError, UsageError
+from userprofile.quoting import quoted_name
 
 # Reader features that leave the Parquet files readable as they are, or that are looked into below.
 _UNDERSTOOD = {"columnMapping", "deletionVectors", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
@@ -97,7 +98,9 @@ def _require_plain_files(table: DeltaTable, path: str) -> None:
     if mapping != "none":
         raise _refused(path, f"column mapping by {mapping}", "write it anew with delta.columnMapping.mode = none")
     if "deletionVectors" in features and _has_deletion_vectors(table):
-        raise _refused(path, "deletion vectors", f"REORG TABLE delta.`{path}` APPLY (PURGE), and read that version")
+        raise _refused(
+            path, "deletion vectors", f"REORG TABLE delta.{quoted_name(path)} APPLY (PURGE), and read that version"
+        )
 
 
 def _has_deletion_vectors(table: DeltaTable) -> bool:

@@ -100,6 +100,16 @@ def test_rows_come_as_they_are_and_go_on_to_silver(job, source, table, tmp_path)
     assert not (tmp_path / "warehouse/my_shop/staging").exists()
 
 
+def test_columns_may_have_any_name(job, source, table, tmp_path):
+    name = 'a"; DROP TABLE shop."Log"; --`b'
+    as_sql = name.replace('"', '""')
+    table.sql(f'ALTER TABLE shop."Log" RENAME COLUMN id TO "{as_sql}"')
+    insert(table, (1, "ann", 0), (2, "bob", 1))
+    assert ingested(job, source(json.dumps(name), "0")) == 2
+    assert sorted(row[name] for row in held(tmp_path)) == ["1", "2"]
+    assert table.sql('SELECT count(*) FROM shop."Log"') == "2"
+
+
 @pytest.mark.parametrize(("column", "zone"), [("seen", "Pacific/Auckland"), ("id", "UTC")])
 def test_no_row_is_lost_or_doubled_whatever_came_between(job, source, table, tmp_path, spark, column, zone):
     """Rows of the very time, or number, that was reached last; late ones; equal ones; none without a mark is lost."""
