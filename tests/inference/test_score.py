@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from scipy.special import expit, log_softmax, softmax
 from userprofile import columns
 from userprofile.baselines.purchase import BaseRate
 from userprofile.baselines.stored import fields_of
-from userprofile.errors import UsageError
+from userprofile.errors import DataGateError, UsageError
 from userprofile.feed.examples import to_batch
 from userprofile.heads.every import heads_of
 from userprofile.heads.serving import HeadServing, Serving
@@ -246,6 +247,34 @@ def test_a_missing_file_is_named() -> None:
 def test_another_format_is_refused(files: Mapping[str, bytes]) -> None:
     with pytest.raises(UsageError, match="another format"):
         Scorer.load({**files, "spec.json": b'{"format_version": 99}'})
+
+
+def network_of_a_lambda(folder: Path) -> bytes:
+    layers = [keras.Input((1,)), keras.layers.Lambda(lambda value: value * 2)]
+    keras.Sequential(layers).save(folder / "network.keras")
+    return (folder / "network.keras").read_bytes()
+
+
+def network_of_a_stranger(folder: Path) -> bytes:
+    config = json.dumps({"module": "os", "class_name": "system", "config": {}})
+    with zipfile.ZipFile(folder / "network.keras", "w") as archive:
+        archive.writestr("config.json", config)
+    return (folder / "network.keras").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        (network_of_a_lambda, "keras.layers.Lambda"),
+        (network_of_a_stranger, "os.system"),
+        (lambda _: b"a pickle", "not a zip file"),
+    ],
+)
+def test_a_network_that_may_run_code_is_refused(files: Mapping[str, bytes], tmp_path: Path, made, named: str) -> None:
+    with pytest.raises(DataGateError, match="not one that this package wrote") as refused:
+        Scorer.load({**files, "network.keras": made(tmp_path)})
+    assert refused.value.exit_code == 3
+    assert named in refused.value.received
 
 
 def test_a_version_is_loaded_once(files: Mapping[str, bytes]) -> None:

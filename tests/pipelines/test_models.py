@@ -1,13 +1,14 @@
-"""Which models a new one may be aligned to."""
+"""Which models a new one may be aligned to, and what their files may hold."""
 
 from __future__ import annotations
 
 import datetime
 import json
 
+import keras
 import polars as pl
 
-from userprofile.pipelines.models import models_before
+from userprofile.pipelines.models import model_files, models_before
 
 DAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -44,3 +45,14 @@ def test_models_that_tell_of_no_space_are_followed_and_follow_none() -> None:
     trained = models(("a", None)).with_columns(metrics=pl.lit("{}"))
     assert names(models_before(trained, "b")) == ["a"]
     assert names(models_before(trained, "a")) == []
+
+
+def test_a_model_whose_network_runs_code_scores_nobody(job, tmp_path) -> None:
+    folder = tmp_path / "models" / "m"
+    folder.mkdir(parents=True)
+    for name in ("spec.json", "serving.json", "interest.json", "space.json"):
+        (folder / name).write_text("{}")
+    keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda value: value)]).save(folder / "network.keras")
+    ended = job("look", lambda run: model_files(run, {"model_version": "m"}))
+    assert ended.code == 3
+    assert "received: keras.layers.Lambda" in ended.errors

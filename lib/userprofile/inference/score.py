@@ -20,6 +20,7 @@ from userprofile.feed.examples import feature_keys, to_batch
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import Head, Words
 from userprofile.heads.serving import NETWORK, HeadServing, Serving
+from userprofile.inference.network_file import require_no_code
 from userprofile.inference.space import SPACE_FILE, Space
 from userprofile.interest.choice import INTEREST_FILE, Interest
 from userprofile.interest.vectors import EventVectors
@@ -48,7 +49,7 @@ class Scorer:
     @classmethod
     def load(cls, files: Mapping[str, bytes]) -> Scorer:
         """From network.keras, spec.json, serving.json, interest.json, space.json and WORDS_FILE. Raises UsageError for
-        a missing file, another format.
+        a missing file or another format, DataGateError for a network that this package did not write.
         """
         _require_files(files)
         spec = FeatureSpec.from_json(files[SPEC_FILE].decode())
@@ -127,6 +128,7 @@ def cached_scorer(model_version: str, files: Callable[[], Mapping[str, bytes]]) 
 
 
 def _network(content: bytes) -> keras.Model:
+    require_no_code(content)
     # Keras reads archives from a path only.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, NETWORK_FILE)

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from userprofile.errors import DataGateError
+from userprofile.inference.network_file import require_no_code
 from userprofile.inference.space import SPACE_FILE
 from userprofile.interest.choice import INTEREST_FILE
 from userprofile.pipelines.serving_models import models
@@ -63,9 +64,11 @@ def files_are_there(run: Run, model_version: str) -> bool:
 
 
 def model_files(run: Run, model: dict[str, Any]) -> dict[str, bytes]:
-    """Those that scoring needs, of a row of ops.models. Raises DataGateError where one cannot be read."""
+    """Those that scoring needs, of a row of ops.models. Raises DataGateError where one cannot be read, or runs code."""
     folder = Path(run.config.models) / model["model_version"]
-    return {name: _file(folder / name) for name in _FILES}
+    files = {name: _file(folder / name) for name in _FILES}
+    require_no_code(files[NETWORK_FILE])
+    return files
 
 
 def _file(path: Path) -> bytes:
