@@ -237,22 +237,33 @@ def disturbed(undisturbed: Checkout, copied: Callable[[], Checkout]) -> Iterator
 def test_a_wrong_setting_is_an_import_error_that_names_it(copied: Callable[[], Checkout]) -> None:
     there = copied()
     there.airflow("version")  # makes the environment, where it is not there
-    wrong = {
-        "CHECKOUT": "/nowhere",
-        "SOURCE": "demo_shp",
-        "CONF": ["conf/clutser.yaml"],
-        "SET": ["train_model.epochs"],
-        "MASTER": "spork://127.0.0.1:7077",
-        "MODELS": ["train_modle"],
-        "DAILY": "0 25 * * *",
-        "WEEKLY": "weekly",
-        "UNTIL": "2024-02-30",
-    }
-    said = there.probe(*((there.dag_file(**{name: value}), "NAME") for name, value in wrong.items()))
-    assert [error.split(" is not right")[0] for error in said] == [f"ValueError: {name}" for name in wrong]
+    wrong: list[tuple[str, Any]] = [
+        ("CHECKOUT", "/nowhere"),
+        ("SOURCE", "demo_shp"),
+        ("INPUT", "log.csv"),  # else one file a letter
+        ("INPUT", [7]),
+        ("CONF", ["conf/clutser.yaml"]),
+        ("CONF", "conf/cluster.yaml"),
+        ("SET", ["train_model.epochs"]),
+        ("SET", "train_model.epochs=1"),
+        ("MASTER", "spork://127.0.0.1:7077"),
+        ("SUBMIT", "False"),
+        ("MODELS", ["train_modle"]),
+        ("DAILY", "0 25 * * *"),
+        ("WEEKLY", "weekly"),
+        ("UNTIL", "2024-02-30"),
+        ("POOL", " "),
+        ("RETRIES", -1),
+        ("RETRIES", "3"),
+        ("RETRY_SECONDS", "5m"),
+        ("HOURS", 0),
+        ("HOURS", True),
+    ]
+    said = there.probe(*((there.dag_file(**{name: value}), "NAME") for name, value in wrong))
+    assert [error.split(" is not right")[0] for error in said] == [f"ValueError: {name}" for name, _ in wrong]
     assert all(
         str(value[0] if isinstance(value, list) else value) in error
-        for value, error in zip(wrong.values(), said, strict=True)
+        for (_, value), error in zip(wrong, said, strict=True)
     )
 
 
@@ -263,7 +274,8 @@ def test_what_the_dag_file_decides(copied: Callable[[], Checkout]) -> None:
         closed.bind(("127.0.0.1", 0))
         lost = f"spark://127.0.0.1:{closed.getsockname()[1]}"
     grocer = there.dag_file(SOURCE="complete_journey")  # in New York
-    retried, evening, night, partition, cluster, submitted, shown = there.probe(
+    of_tasks = "{task.task_id: [task.pool, task.retries] for task in path('again', None, retrain).tasks}"
+    retried, evening, night, partition, cluster, submitted, shown, tasks = there.probe(
         (there.dag_file(), "[code for code in range(-64, 256) if is_retried(code)]"),
         (grocer, f"as_of_date({context % '2017-12-02T04:59:00+00:00'})"),
         (grocer, f"as_of_date({context % '2017-12-02T05:00:00+00:00'})"),
@@ -271,6 +283,7 @@ def test_what_the_dag_file_decides(copied: Callable[[], Checkout]) -> None:
         (there.dag_file(MASTER=lost), "require_cluster()"),
         (there.dag_file(SUBMIT=True, MASTER="yarn"), "Job(job='build_report').command('2024-03-01')"),
         (there.dag_file(), "[name for name in environment('id') if 'AIRFLOW' in name]"),
+        (there.dag_file(POOL="one at a time", RETRIES=2), of_tasks),
     )
     again = {ExitCode.CONFLICT, ExitCode.INTERRUPTED}
     assert [code for code in ExitCode if code in retried] == sorted(again)
@@ -279,6 +292,9 @@ def test_what_the_dag_file_decides(copied: Callable[[], Checkout]) -> None:
     assert cluster.startswith(f"AirflowException: MASTER: no Spark cluster answers at {lost}")
     assert submitted[:4] == [f"{there.root}/jobs/launchers/submit.sh", "build_report", "--source", "demo_shop"]
     assert shown == []
+    assert tasks.pop("watcher") == ["default_pool", 0]
+    assert {"ingest_events", "train_model", "build_report"} <= tasks.keys()
+    assert set(map(tuple, tasks.values())) == {("one at a time", 2)}
 
 
 def test_killed_jobs_are_tried_again_and_the_tables_end_as_in_an_undisturbed_run(

@@ -61,6 +61,11 @@ def is_date(text: str) -> bool:
     return False
 
 
+def is_number(value: Any) -> bool:
+    """0 or more, and neither True nor False."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+
+
 require((ROOT / "jobs" / "run.py").is_file(), "CHECKOUT", expected="a checkout of the project", received=CHECKOUT)
 require(PYTHON.exists(), "CHECKOUT", expected="one in which `make install` was run", received=CHECKOUT)
 require(MAPPING.is_file(), "SOURCE", expected="a name in conf/sources, or a mapping file", received=SOURCE)
@@ -70,6 +75,9 @@ require(
     expected="spark://host:7077, or another with SUBMIT",
     received=MASTER,
 )
+for name, words in (("INPUT", INPUT), ("CONF", CONF), ("SET", SET), ("MODELS", MODELS)):
+    is_list = isinstance(words, list) and all(isinstance(word, str) and word for word in words)
+    require(is_list, name, expected='a list of texts, as ["one"]', received=words)
 for overlay in CONF:
     require((ROOT / overlay).is_file(), "CONF", expected="YAML files, relative ones below CHECKOUT", received=overlay)
 for key in SET:
@@ -78,6 +86,12 @@ for model in MODELS:
     require(model in TRAINED, "MODELS", expected=f"some of {', '.join(TRAINED)}", received=model)
 for name, cron in (("DAILY", DAILY), ("WEEKLY", WEEKLY)):
     require(croniter.is_valid(cron), name, expected="a cron expression", received=cron)
+require(isinstance(SUBMIT, bool), "SUBMIT", expected="True or False", received=SUBMIT)
+require(isinstance(POOL, str) and POOL.strip(), "POOL", expected="the name of a pool", received=POOL)
+is_count = isinstance(RETRIES, int) and is_number(RETRIES)
+require(is_count, "RETRIES", expected="a whole number, 0 or more", received=RETRIES)
+require(is_number(RETRY_SECONDS), "RETRY_SECONDS", expected="seconds", received=RETRY_SECONDS)
+require(is_number(HOURS) and HOURS, "HOURS", expected="hours, above 0", received=HOURS)
 require(UNTIL == "" or is_date(UNTIL), "UNTIL", expected="a date, as 2017-12-31", received=UNTIL)
 
 NAME, TIMEZONE = MAPPING.stem, yaml.safe_load(MAPPING.read_text())["timezone"]
@@ -199,7 +213,7 @@ class Watcher(BaseOperator):
         raise AirflowFailException(f"failed: {', '.join(failed)}; why is in its log; what comes after it did not run")
 
 
-def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
+def path(dag_id: str, schedule: Any, jobs: list[str]) -> DAG:
     """A DAG of these jobs in a row, one run at a time."""
     with DAG(
         dag_id=f"{NAME}_{dag_id}",
@@ -215,12 +229,13 @@ def path(dag_id: str, schedule: Any, jobs: list[str]) -> None:
             "retry_delay": timedelta(seconds=RETRY_SECONDS),
             "execution_timeout": timedelta(hours=HOURS),
         },
-    ):
+    ) as dag:
         more = {"ingest_events": ["--input", *INPUT] if INPUT else []}
         outlets = {"refine_events": [SILVER] if jobs[-1] == "refine_events" else []}
         tasks = [Job(job=job, more=more.get(job), outlets=outlets.get(job, [])) for job in jobs]
         chain(*tasks)
         tasks >> Watcher(task_id="watcher")
+    return dag
 
 
 EVENTS = ["ingest_events", "refine_events"]
