@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -137,5 +138,8 @@ def test_the_log_tells_of_what_a_model_learnt_from_as_long_as_its_folder_is_ther
     with pytest.raises(TableNotFoundError):
         DeltaTable(examples, version=0)
     (tmp_path / "models" / "m").mkdir()  # brought back too late: nothing is left to keep
-    late = job("maintain_tables", maintain_tables, "--source", refined)
-    assert (late.code, "gold.training_examples v0, which model m learnt from, is gone" in late.printed) == (0, True)
+    for is_removed in (False, True):
+        if is_removed:
+            shutil.rmtree(examples)
+        late = job("maintain_tables", maintain_tables, "--source", refined)
+        assert (late.code, "gold.training_examples v0, which model m learnt from, is gone" in late.printed) == (0, True)

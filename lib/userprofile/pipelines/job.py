@@ -61,7 +61,7 @@ def run_job(
         log = Log.of_run(job, run_id)
         result["correlation_id"] = log.correlation_id
         options = parser(job, source).parse_args(words)
-        result["source"] = options.source
+        result["source"], verbose = options.source, options.verbose
         config, board = _configured(conf_folder, options)
         result["source"] = options.source
         run = _run_of(log, options, config, board)

@@ -38,10 +38,11 @@ def commit_of(store: Store, pinned: TableVersion) -> Commit:
 
 
 def written_at(store: Store, pinned: TableVersion) -> datetime | None:
-    """When the pinned state was left (UTC); None where maintenance removed that from the log."""
-    for commit in _history(store, pinned.table, pinned.version, commits=1):
-        return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
-    return None
+    """When the pinned state was left (UTC); None where the log does not tell: maintenance shortened it, or the table is
+    another one by now.
+    """
+    known = _history(store, pinned.table, pinned.version, commits=1) if store.exists(pinned.table) else []
+    return datetime.fromtimestamp(known[0]["timestamp"] / 1000, UTC) if known else None
 
 
 def rows_version(store: Store, table: str, version: int) -> int:
@@ -56,5 +57,6 @@ def rows_version(store: Store, table: str, version: int) -> int:
 def _history(store: Store, table: str, version: int, *, commits: int) -> list[dict[str, Any]]:
     """Those up to the version, the last first. A table opened at a version tells of later commits as if of its own."""
     log = deltalake.DeltaTable(store.path(table))
-    later = log.version() - version
+    if (later := log.version() - version) < 0:
+        return []
     return log.history(later + commits)[later:]
