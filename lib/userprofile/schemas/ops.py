@@ -30,7 +30,7 @@ class OpsRuns(dy.Schema):
 
 
 class OpsJobs(dy.Schema):
-    """ops.jobs: one row per run of a job that may write, once it has ended; none of what was refused at once."""
+    """ops.jobs: one row per run of a job that may write, once it has ended; none where its configuration was wrong."""
 
     run_id = dy.String(primary_key=True)
     job = dy.String(nullable=False)
