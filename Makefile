@@ -31,7 +31,7 @@ flags = $(strip $(call one,SOURCE,source) \
 	$(if $(SCORE),--set explain_score.score=$(SCORE)) $(if $(METHOD),--set explain_score.method=$(METHOD)) \
 	$(call switch,VERBOSE,verbose) $(call switch,FORCE,force))
 
-.PHONY: help install doctor test lint lock audit-packages screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-startup chaos-training clean environment-archive chaos $(JOBS)
+.PHONY: help install doctor test lint lock audit-packages screenshots tensorboard cluster-up cluster-down airflow-demo bench-path bench-features bench-training bench-model bench-pretraining bench-reasons bench-report bench-startup chaos-training clean environment-archive chaos $(JOBS)
 
 help: ## list targets and variables
 	@echo "make <target> [VARIABLE=value ...]"
@@ -148,6 +148,9 @@ bench-pretraining: install ## measure what pre-training brings to 1, 10 and 100 
 
 bench-reasons: install ## measure what reasons cost beside scores, and whether they are those of the slow way; 6 minutes
 	@$(PYTHON) tests/bench/reasons.py
+
+bench-report: install ## measure how long the page of a million users takes to make, and its size; 8 minutes, SMALL=1 for a quick run
+	@$(PYTHON) tests/bench/report.py
 
 bench-startup: install ## measure how long a job takes to start, and the whole path with nothing to do; 5 minutes
 	@$(PYTHON) tests/bench/startup.py

@@ -111,6 +111,7 @@ SMALL_FORMS = {
     "make bench-pretraining": "make --dry-run bench-pretraining",
     "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped
     "make bench-reasons": "make --dry-run bench-reasons",
+    "make bench-report": "make --dry-run bench-report",
     "make bench-startup": "make --dry-run bench-startup",
     "make chaos": "make --dry-run chaos",  # many minutes
 }
