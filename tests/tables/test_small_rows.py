@@ -62,3 +62,19 @@ def test_a_null_where_none_may_be_is_refused_and_nothing_is_written(store):
     with pytest.raises(DataGateError, match=r"a row for gold\.prices lacks a value it must have"):
         replace(store, (FIRST, None, 1))
     assert store.pin(TABLE) == before
+
+
+class Named(Price):
+    """The same with what may be null, later."""
+
+    name = dy.String(nullable=True)
+
+
+def test_rows_that_a_condition_names_are_read_alone_and_what_a_table_never_had_is_null(store):
+    replace(store, (FIRST, "a", 1), (FIRST, "b", 2))
+    replace(store, (SECOND, "a", 3), day=SECOND)
+    pinned, of_a = store.pin(TABLE), pl.col("item") == "a"
+    assert sorted(store.small(pinned, Price, "price", where=of_a).rows()) == [(1,), (3,)]
+    named = store.small(pinned, Named, where=of_a & (pl.col("as_of_date") == FIRST))
+    assert named.rows() == [(FIRST, "a", 1, None)]
+    assert named.schema["name"] == pl.String

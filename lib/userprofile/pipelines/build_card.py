@@ -46,7 +46,7 @@ def write_cards(run: Run, moment: Moment, profiled: Profiled, user_ids: Sequence
     """A file a user who has a profile."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for facts in facts_of(run, moment, profiled.rows, user_ids):
+    for facts in facts_of(run, moment, profiled.rows, profiled.scored_at, user_ids):
         paths.append(folder / f"{facts.profile['user_id']}.html")
         paths[-1].write_text(card_page(facts), encoding="utf-8")
     return paths

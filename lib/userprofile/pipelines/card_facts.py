@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import dataframely as dy
 import polars as pl
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.columns import ACTIONS
 from userprofile.features.catalogue import user_features_schema
 from userprofile.pipelines.engine import feature_catalogue
+from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.profile_changes import CHANGES
 from userprofile.pipelines.report_events import events_before, month_name
 from userprofile.pipelines.report_moment import Moment
@@ -22,13 +24,12 @@ from userprofile.report.facts import Facts
 from userprofile.report.people import every_month
 from userprofile.schemas.entities import SilverCodes, SilverItems
 from userprofile.schemas.gold import UserSequences
-from userprofile.schemas.profiles import ProfileChanges
+from userprofile.schemas.profiles import ProfileChanges, UserProfiles
 from userprofile.schemas.scores import NUMBERS, VECTOR_COLUMNS
 from userprofile.windows import AsOf
 
 FEATURES, SEQUENCES = "gold.user_features", "gold.user_sequences"
 EVENTS_SHOWN = 12
-_QUANTILES = [place / 100 for place in range(1, 100)]
 # Only what is shown is read: of a million users long lists take most of the time.
 _CHANNELS = [
     "sequence_action", "sequence_item", "sequence_category_1", "sequence_price_band", "sequence_gap_days",
@@ -51,50 +52,49 @@ class Gathered:
     months: pl.DataFrame
     events: pl.DataFrame
     items: pl.DataFrame  # (item_id, title, category)
-    quantiles: Mapping[str, Sequence[float] | None]  # of each score's column over all users
+    ranks: Mapping[str, Mapping[str, float]]  # by user and column of a score: the share of all users who have less
     changes: Mapping[str, Mapping[str, Any]]  # by user
 
 
-def facts_of(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[str]) -> list[Facts]:
-    """Of the users that have a profile, in the order of their ids; every table is read once."""
-    gathered = _gathered(run, moment, profiles, sorted(user_ids))
+def facts_of(
+    run: Run, moment: Moment, profiles: DataFrame, scored_at: datetime, user_ids: Sequence[str]
+) -> list[Facts]:
+    """Of the users that have a profile, in the order of their ids; `profiles` are those of all users, scored then."""
+    gathered = _gathered(run, moment, profiles, scored_at, sorted(user_ids))
     return [_facts(run, gathered, profile) for profile in gathered.profiles]
 
 
-def _gathered(run: Run, moment: Moment, profiles: DataFrame, user_ids: Sequence[str]) -> Gathered:
-    wanted = F.col("user_id").isin(list(user_ids))
-    of_date = wanted & (F.col("as_of_date") == F.lit(moment.as_of))
-    rows = [
-        row.asDict(recursive=True) for row in profiles.drop(*VECTOR_COLUMNS).where(wanted).orderBy("user_id").collect()
-    ]
-    catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
-    features = run.store.read(moment.tables[FEATURES], user_features_schema(catalogue)).where(of_date)
-    sequences = run.store.read(moment.tables[SEQUENCES], UserSequences).where(of_date)
-    events = events_before(run, moment, _as_of(run, moment)).where(wanted).persist()
+def _gathered(run: Run, moment: Moment, profiles: DataFrame, scored_at: datetime, user_ids: Sequence[str]) -> Gathered:
+    of_date = pl.col("user_id").is_in(user_ids) & (pl.col("as_of_date") == moment.as_of)
+
+    def of_users(table: str, schema: type[dy.Schema], *columns: str, where: pl.Expr = of_date) -> pl.DataFrame:
+        return run.store.small(moment.tables[table], schema, *columns, where=where)
+
+    shown = [name for name in UserProfiles.column_names() if name not in VECTOR_COLUMNS]
+    scored = of_date & (pl.col("scored_at") == scored_at)
+    rows = of_users(PROFILES, UserProfiles, *shown, where=scored).sort("user_id").to_dicts()
+    features = user_features_schema(feature_catalogue(run.config.build_features, run.config.source.timezone))
+    of_user = F.col("user_id").isin(list(user_ids))
+    events = events_before(run, moment, _as_of(run, moment)).where(of_user).persist()
     last, months = _last(run, events), _months(events)
     events.unpersist()
-    named = _item_ids(rows, last)
-    quantiles = profiles.agg(*(F.percentile_approx(column, _QUANTILES).alias(column) for column in NUMBERS.values()))
+    # Nobody's where no earlier date has been scored.
+    changes = of_users(CHANGES, ProfileChanges).to_dicts() if CHANGES in moment.tables else []
     return Gathered(
         rows,
-        _frame(features.select("user_id", *_NEEDS)),
-        _with_words(run, moment, _frame(sequences.select("user_id", *_CHANNELS))),
+        of_users(FEATURES, features, "user_id", *_NEEDS),
+        _with_words(run, moment, of_users(SEQUENCES, UserSequences, "user_id", *_CHANNELS)),
         months,
         last,
-        _items(run, moment, named),
-        quantiles.collect()[0].asDict(),
-        _changes(run, moment, of_date),
+        _items(run, moment, _item_ids(rows, last)),
+        _ranks(profiles, rows),
+        {row["user_id"]: row for row in changes},
     )
 
 
 def _facts(run: Run, gathered: Gathered, profile: Mapping[str, Any]) -> Facts:
     of_user = pl.col("user_id") == profile["user_id"]
     features = gathered.features.filter(of_user).to_dicts()
-    ranks = {
-        column: sum(quantile < profile[column] for quantile in quantiles) / 100
-        for column, quantiles in gathered.quantiles.items()
-        if quantiles and profile[column] is not None
-    }
     return Facts(
         source=run.config.source.name,
         profile=profile,
@@ -103,19 +103,20 @@ def _facts(run: Run, gathered: Gathered, profile: Mapping[str, Any]) -> Facts:
         events=gathered.events.filter(of_user).join(gathered.items, "item_id", "left", maintain_order="left"),
         sequence=gathered.sequences.filter(of_user),
         titles=dict(gathered.items.select("item_id", "title").iter_rows()),
-        ranks=ranks,
+        ranks=gathered.ranks.get(profile["user_id"], {}),
         minor_units=run.config.source.minor_units,
         horizon_days=run.config.source.horizon // timedelta(days=1),
         changes=gathered.changes.get(profile["user_id"]),
     )
 
 
-def _changes(run: Run, moment: Moment, of_date: Column) -> dict[str, dict[str, Any]]:
-    """Rows of gold.profile_changes by user; none where no earlier date has been scored."""
-    if CHANGES not in moment.tables:
-        return {}
-    rows = run.store.read(moment.tables[CHANGES], ProfileChanges).where(of_date).collect()
-    return {row["user_id"]: row.asDict(recursive=True) for row in rows}
+def _ranks(profiles: DataFrame, rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    asked = [(row["user_id"], name, row[name]) for row in rows for name in NUMBERS.values() if row[name] is not None]
+    shares = [F.count_if(F.col(name) < F.lit(value)) / F.count(name) for _, name, value in asked]
+    ranks: dict[str, dict[str, float]] = {}
+    for (user_id, name, _), share in zip(asked, profiles.agg(F.count("*"), *shares).collect()[0][1:], strict=True):
+        ranks.setdefault(user_id, {})[name] = share
+    return ranks
 
 
 def _frame(rows: DataFrame) -> pl.DataFrame:
@@ -151,16 +152,17 @@ def _item_ids(profiles: Sequence[Mapping[str, Any]], events: pl.DataFrame) -> li
 
 
 def _items(run: Run, moment: Moment, item_ids: Sequence[str]) -> pl.DataFrame:
-    rows = run.store.read(moment.tables["silver.items"], SilverItems).where(F.col("item_id").isin(list(item_ids)))
-    category = F.array_join(F.slice("category_path", 1, 2), " / ").alias("category")
-    return _frame(rows.select("item_id", F.coalesce("title", "item_id").alias("title"), category))
+    rows = run.store.small(moment.tables["silver.items"], SilverItems, where=pl.col("item_id").is_in(item_ids))
+    category = pl.col("category_path").list.head(2).list.join(" / ").alias("category")
+    return rows.select("item_id", pl.coalesce("title", "item_id").alias("title"), category)
 
 
 def _with_words(run: Run, moment: Moment, sequences: pl.DataFrame) -> pl.DataFrame:
     """A row an event, oldest first: (user_id, action, category, price_band, gap_days, age_days, item)."""
     rows = sequences.explode(_CHANNELS, empty_as_null=False)
-    codes = run.store.read(moment.tables["silver.codes"], SilverCodes).where(F.col("kind") == "category_1")
-    words = dict(_frame(codes.select("code", "value")).iter_rows())
+    of_level = pl.col("kind") == "category_1"
+    codes = run.store.small(moment.tables["silver.codes"], SilverCodes, "code", "value", where=of_level)
+    words = dict(codes.iter_rows())
     return rows.select(
         "user_id",
         pl.col("sequence_action").replace_strict(dict(enumerate(ACTIONS)), default=None).alias("action"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,11 @@ class Profiled:
 
     rows: DataFrame
     head: dict[str, Any]
+
+    @property
+    def scored_at(self) -> datetime:
+        """Spark tells times without a zone, in the machine's own."""
+        return self.head["scored_at"].astimezone(UTC)
 
     @classmethod
     def of(cls, run: Run, moment: Moment) -> Profiled | None:

@@ -25,6 +25,18 @@ def require_same_schema(received: StructType, expected: StructType, *, what: str
     )
 
 
+def require_readable(received: StructType, expected: StructType, *, what: str) -> set[str]:
+    """The same but for columns that may be null: names of those that only `expected` has, whose rows have no value."""
+    later, others = ({field.name for field in side} for side in (gained(received, expected), lost(received, expected)))
+    require_same_schema(
+        StructType([field for field in received.fields if field.name not in others]),
+        StructType([field for field in expected.fields if field.name not in later]),
+        what=what,
+        nullability=False,
+    )
+    return later
+
+
 def require_partition(received: Sequence[str], expected: str, table: str) -> None:
     """The table is partitioned by this column alone, or by none; raises DataGateError where it is not."""
     if list(received) != [expected] * bool(expected):

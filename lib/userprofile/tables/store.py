@@ -18,7 +18,7 @@ from pyspark.sql.types import StructType
 
 from userprofile.schemas.arrow import Columns, arrow_schema
 from userprofile.schemas.ranges import range_checks
-from userprofile.tables.expectations import gained, lost, require_partition, require_same_schema
+from userprofile.tables.expectations import gained, lost, require_partition, require_readable, require_same_schema
 from userprofile.tables.locks import one_writer
 from userprofile.tables.parts import add_actions
 from userprofile.tables.refusals import clear_errors, made_by_one
@@ -91,15 +91,21 @@ class Store:
             return None, None
         return files[f"min.{column}"].min(), files[f"max.{column}"].max()
 
-    def small(self, pinned: TableVersion, schema: type[dy.Schema], *columns: str) -> pl.DataFrame:
-        """The same of a table, or of some of its columns, that the driver can hold, without a Spark job, which would
-        cost more than the rows.
+    def small(
+        self, pinned: TableVersion, schema: type[dy.Schema], *columns: str, where: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """The same of a table, of some of its columns or of the rows for which `where` holds, that the driver can hold:
+        without a Spark job, which would cost more than the rows.
         """
         log = deltalake.DeltaTable(self.path(pinned.table), version=pinned.version)
         what = f"table {pinned.table} has other columns than this version reads"
-        require_same_schema(_written_schema(log), _spark_schema(schema), what=what, nullability=False)
+        later = require_readable(_written_schema(log), _spark_schema(schema), what=what)
         # Not by deltalake's own reader: a job that ends right after it is now and then aborted (delta-rs issue 2184).
-        return pl.scan_delta(log).select(list(columns) or schema.column_names()).collect()
+        rows = pl.scan_delta(log).with_columns(
+            pl.lit(None, column.dtype).alias(name) for name, column in schema.columns().items() if name in later
+        )
+        held = rows if where is None else rows.filter(where)
+        return held.select(list(columns) or schema.column_names()).collect()
 
     def append_small(
         self, rows: Sequence[Mapping[str, Any]], table: str, schema: type[dy.Schema], transaction: Transaction
