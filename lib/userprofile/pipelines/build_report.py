@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,18 @@ def _sections(
 ) -> list[Section]:
     """What did not come through is told first."""
     steps = steps_section(steps_reached(moment), moment.failure)
-    shown = [
-        part.intake_section(run, moment),
-        part.people_section(run, moment, profiled),
-        part.behaviour_section(run, moment, profiled),
-        part.likes_section(profiled),
-        part.tags_section(run, moment, profiled),
-        examples_section(examples),
-        part.scores_section(run, moment, profiled),
-        part.changes_section(run, moment, profiled),
+    made: list[Callable[[], Section]] = [
+        partial(part.intake_section, run, moment),
+        partial(part.people_section, run, moment, profiled),
+        partial(part.behaviour_section, run, moment, profiled),
+        partial(part.likes_section, profiled),
+        partial(part.tags_section, run, moment, profiled),
+        partial(examples_section, examples),
+        partial(part.scores_section, run, moment, profiled),
+        partial(part.changes_section, run, moment, profiled),
     ]
+    # While Spark plans the queries of one section it has those of another to run.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        shown = list(pool.map(lambda make: make(), made))
     last = tables_section(origins(run, moment))
     return [steps, *shown, last] if moment.failure or profiled is None else [*shown, steps, last]

@@ -44,7 +44,7 @@ def profiles_before(run: Run, moment: Moment, as_of: date) -> tuple[str, DataFra
 
 def compared(now: DataFrame, before: DataFrame, *, says: str, told: Callable[[str, float | None], str]) -> Before:
     """One join of both; `told` says a mean of a score's column in words."""
-    both = side_by_side(now, before).persist()
+    both = side_by_side(now, before).drop("user_id", "before_user_id").persist()
     try:
         counts = both.agg(
             F.count_if("was_there").alias("users"),
@@ -65,15 +65,17 @@ def side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
         "there", F.lit(True)
     )
     present = now.select(*_COMPARED).withColumn("here", F.lit(True))
-    joined = present.join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
+    # Hashed, for sorting a million users by their pseudonyms, twice, is most of what the join costs otherwise.
+    joined = present.hint("shuffle_hash").join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
     return joined.withColumns({"is_there": F.col("here").isNotNull(), "was_there": F.col("there").isNotNull()})
 
 
 def tags_moved(kept: DataFrame) -> pl.DataFrame:
     """Rows (tag, gained, lost)."""
     sides = {"gained": ("tags", "before_tags"), "lost": ("before_tags", "tags")}
+    changed = kept.where("tags != before_tags")
     moved = [
-        kept.select(F.explode(F.array_except(*columns)).alias("tag"), F.lit(name).alias("side"))
+        changed.select(F.explode(F.array_except(*columns)).alias("tag"), F.lit(name).alias("side"))
         for name, columns in sides.items()
     ]
     counts = [F.count_if(F.col("side") == name).alias(name) for name in sides]

@@ -23,7 +23,7 @@ _TITLES = {
 }
 SCORED = {name: (column, _TITLES[name]) for name, column in NUMBERS.items()}
 SEEN = {"seen": ("days_since_any", "Users by days since they were last seen")}
-_LONGEST_TAIL = 0.98
+_LONGEST_TAIL, _TAIL_ACCURACY = 0.98, 1_000
 
 
 def headline(profiles: DataFrame) -> dict[str, Any]:
@@ -70,27 +70,30 @@ def spreads(profiles: DataFrame, numbers: Mapping[str, tuple[str, str]], *, mino
 
     Amounts are in whole units of the currency.
     """
-    tails = profiles.agg(
-        *(F.percentile_approx(column, _LONGEST_TAIL).alias(name) for name, (column, _) in numbers.items())
-    )
-    known = {name: float(end) for name, end in tails.collect()[0].asDict().items() if end}
-    ends = {name: 1.0 if name in PROBABILITIES else end for name, end in known.items()}
-    bins = [
-        F.count_if(_bin(numbers[name][0], end) == at).alias(f"{name} {at}")
-        for name, end in ends.items()
-        for at in range(BINS)
-    ]
-    counts = profiles.agg(F.count("*"), *bins).collect()[0]
+    tails = [_end(name, column).alias(name) for name, (column, _) in numbers.items()]
+    ends = {name: float(end) for name, end in profiles.agg(*tails).collect()[0].asDict().items() if end}
+    if not ends:
+        return []
+    bins = profiles.select(*(_bin(numbers[name][0], end).alias(name) for name, end in ends.items()))
+    counted = bins.unpivot([], list(ends), "name", "bin").groupBy("name", "bin").count().collect()
+    counts = {(row["name"], row["bin"]): row["count"] for row in counted}
     return [
         Spread(
             name,
             numbers[name][1],
             [end * edge / BINS / (10**minor_units if name == "spend" else 1) for edge in range(BINS + 1)],
-            [counts[f"{name} {at}"] for at in range(BINS)],
+            [counts.get((name, at), 0) for at in range(BINS)],
             name in PROBABILITIES,
         )
         for name, end in ends.items()
     ]
+
+
+def _end(name: str, column: str) -> Column:
+    """Where the last bin begins to be open; null where nobody has the number."""
+    if name in PROBABILITIES:
+        return F.when(F.count(column) > 0, F.lit(1.0))
+    return F.percentile_approx(column, _LONGEST_TAIL, _TAIL_ACCURACY)
 
 
 def _bin(column: str, end: float) -> Column:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import matplotlib as mpl
@@ -42,6 +43,7 @@ _SETTINGS: Any = {
     "legend.fontsize": 10,
 }
 _POINTS_PER_INCH = 72
+_ONE_AT_A_TIME = RLock()
 
 # What a page says itself, or for all plots at once, or nobody needs.
 _LEFT_OUT = tuple(
@@ -60,8 +62,11 @@ _LEFT_OUT = tuple(
 
 @contextmanager
 def drawn(width: int, height: int) -> Iterator[Axes]:
-    """Axes to draw on, of so many points; `inline` saves their figure."""
-    with mpl.rc_context(_SETTINGS):
+    """Axes to draw on, of so many points; `inline` saves their figure.
+
+    One at a time: matplotlib's settings are those of all threads.
+    """
+    with _ONE_AT_A_TIME, mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), layout="constrained")
         yield figure.subplots()
 
