@@ -20,6 +20,7 @@ def test_the_greatest_lift_comes_first_and_what_is_below_anybody_is_marked() -> 
             check("left", "recall"),
             check("lapsed"),
             check("few", value=0.3, low=None, high=None, passed=None),
+            check("worse", value=0.2, low=0.1, high=0.3, passed=None),
             check("brand", check="affinity"),
             check("no base", base_rate=None),
         ],
@@ -27,18 +28,19 @@ def test_the_greatest_lift_comes_first_and_what_is_below_anybody_is_marked() -> 
         infer_schema_length=None,
     )
     assert foretold(checks) == [
-        Foretold("lapsed", "buys nothing", "50.0 % [40.0 %, 60.0 %]", "25.0 %", "more often"),
-        Foretold("few", "buys nothing", "30.0 %", "25.0 %", "too few to tell"),
-        Foretold("left", "buys nothing", "20.0 % [10.0 %, 22.0 %]", "25.0 %", "not more often"),
+        Foretold("lapsed", "buys nothing", "50.0 % [40.0 %, 60.0 %]", "25.0 %", False, ""),
+        Foretold("few", "buys nothing", "30.0 %", "25.0 %", False, "too few to be sure"),
+        Foretold("left", "buys nothing", "20.0 % [10.0 %, 22.0 %]", "25.0 %", True, ""),
+        Foretold("worse", "buys nothing", "20.0 % [10.0 %, 30.0 %]", "25.0 %", True, "too few to be sure"),
     ]
 
 
 def test_the_section_shows_it_where_it_was_checked() -> None:
     tags = pl.DataFrame({"tag": ["lapsed"], "users": [3]})
-    told = Foretold("<b>lapsed", "buys nothing", "50.0 %", "25.0 %", "not more often")
+    told = Foretold("<b>lapsed", "buys nothing", "50.0 %", "25.0 %", True, "too few to be sure")
     page = template_of("sections/tags.html")
     shown = page.render(values=tags_section(tags, 4, came_true=[told], checked="2026-01-01").values)
     assert "as of 2026-01-01" in shown
     assert '<th scope="row">&lt;b&gt;lapsed</th>' in shown
-    assert 'class="state failed">not more often' in shown
+    assert 'class="state failed">below its base rate</span> <small>too few to be sure</small>' in shown
     assert "come true" not in page.render(values=tags_section(tags, 4).values)

@@ -9,6 +9,7 @@ from datetime import date
 from userprofile.report.catalogue import share
 from userprofile.report.page import template_of
 from userprofile.tags.definition import Tag
+from userprofile.tags.judging import is_below, unsure
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,12 @@ class Checked:
     @property
     def below(self) -> bool:
         """Whether it is no better than the base rate."""
-        return self.precision <= self.base_rate
+        return is_below(self.precision, self.base_rate)
+
+    @property
+    def unsure(self) -> str:
+        """What is to be said beside it of a number that may be chance."""
+        return unsure(self.passed)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from userprofile.report.plots import bars
 from userprofile.report.section import Section
 from userprofile.report.svg import SERIES
 from userprofile.report.words import percent
+from userprofile.tags.judging import is_below, unsure
 
 LIKES, LIKES_TITLE = "likes", "What they like"
 TAGS, TAGS_TITLE = "tags", "Tags"
@@ -48,7 +49,8 @@ class Foretold:
     expects: str
     came: str
     to_anybody: str
-    state: str  # a word for whether that is more often
+    below: bool  # no more often than to anybody
+    unsure: str  # what is to be said of a number that may be chance
 
 
 def foretold(checks: pl.DataFrame) -> list[Foretold]:
@@ -61,7 +63,8 @@ def foretold(checks: pl.DataFrame) -> list[Foretold]:
             row["expects"] or "",
             _with_interval(row),
             percent(row["base_rate"]),
-            "too few to tell" if row["passed"] is None else "more often" if row["passed"] else "not more often",
+            is_below(row["value"], row["base_rate"]),
+            unsure(row["passed"]),
         )
         for row in ordered.to_dicts()
     ]

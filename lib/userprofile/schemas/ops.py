@@ -109,7 +109,7 @@ class OpsChecks(dy.Schema):
         nullable=True
     )  # how often it happens to anybody, or, of a value, to anybody with that value; usual rows
     rows = dy.Int64(nullable=False)  # what was said so often; rows checked
-    passed = dy.Bool(nullable=True)  # null where the interval reaches over the base rate: too few to tell
+    passed = dy.Bool(nullable=True)  # null where the interval reaches over the base rate: too few to be sure
     expects = dy.String(nullable=True)
     checked_at = utc()
 

@@ -85,3 +85,13 @@ def passed(counts: Counts) -> bool | None:
     """Whether it comes true more often than of anybody; None where the interval holds the base rate."""
     (low, high), base = interval(counts), base_rate(counts)
     return True if low > base else False if high < base else None
+
+
+def is_below(precision: float, base_rate: float) -> bool:
+    """Whether what is said is worth nothing: it comes true no more often than of anybody."""
+    return precision <= base_rate
+
+
+def unsure(passed: bool | None) -> str:
+    """What is to be said beside a number whose interval holds the base rate."""
+    return "too few to be sure" if passed is None else ""
