@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_report import build_report
+from userprofile.pipelines.check_profiles import check_profiles
 from userprofile.pipelines.infer_profiles import PROFILES, infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.job import Pipeline, run_job
@@ -141,6 +142,7 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
         run(infer_profiles, "--as-of", str(as_of))
     store = Store(spark, str(folder / "warehouse" / "my_shop"))
     give_scores(store)
+    run(check_profiles, "--as-of", str(EARLIER))
     return Shop(folder, run)
 
 

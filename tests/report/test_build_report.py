@@ -103,6 +103,30 @@ def test_scores_stand_beside_their_baselines_with_intervals_and_calibration(page
     assert len(numbers(part, "Purchase: is it true?")) == 10
 
 
+def test_what_tags_and_affinities_foretold_is_that_of_the_checks(shop, page):
+    checks = shop.table("ops.checks").filter(pl.col("check").is_in(["tags", "affinity"]))
+    by_measure = {(row["subject"], row["measure"]): row for row in checks.to_dicts()}
+    part = section(page, "tags").partition("Do tags come true?")[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    shown = {}
+    for name, cells in re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', part):
+        shown[name] = re.findall(r'<td class="number">(.*?)</td>', cells)
+        assert ("below" in cells) == (float(shown[name][-1]) <= 1), name
+    names = {name for name, _ in by_measure}
+    assert {"strongest category 1", "strongest category 2"} < set(shown)
+    for name in names:
+        said = name if not name.endswith("_affinity") else f"strongest {name[: -len('_affinity')].replace('_', ' ')}"
+        precision, recall, f1, lift = (by_measure[name, one] for one in ("precision", "recall", "f1", "lift"))
+        ends = f"[{100 * precision['low']:.1f} %, {100 * precision['high']:.1f} %]"
+        assert shown.pop(said) == [
+            f"{100 * precision['value']:.1f} % {ends}",
+            f"{100 * precision['base_rate']:.1f} %",
+            f"{100 * recall['value']:.1f} %",
+            f"{f1['value']:.2f}",
+            f"{lift['value']:.2f}",
+        ]
+    assert shown == {}
+
+
 def test_changes_are_told_against_the_date_before(shop, profiles, page):
     part = section(page, "changes")
     assert "the profiles as of 2024-05-01" in part

@@ -74,6 +74,8 @@ def test_a_tag_that_nobody_has_and_one_that_is_wrong_are_marked(page):
     assert "<mark>below its base rate</mark> <small>too few to be sure</small>" in row
     assert "20 %" in row
     assert "(10 % to 30 %)" in row
+    assert "found 40 % of all; F1 0.27" in row
+    assert "foretells nothing that a log shows" in row_of(html, "rare")
 
 
 def test_words_of_a_file_are_escaped_and_nothing_comes_from_elsewhere(page):

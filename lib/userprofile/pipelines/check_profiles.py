@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
@@ -30,7 +30,7 @@ from userprofile.schemas.ops import OpsChecks
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.schemas.scores import SCORE_COLUMNS
 from userprofile.tables.store import TableVersion
-from userprofile.tags.judging import Measured, base_rate, measures, passed
+from userprofile.tags.judging import base_rate, is_below, measures, passed
 from userprofile.windows import AsOf
 
 KINDS = ("tags", "affinity")
@@ -107,9 +107,10 @@ def _check(run: Run, as_of: AsOf, inputs: Inputs) -> Outcome:
 
 def _figures(checks: list[dict[str, Any]]) -> dict[str, Any]:
     precise = [row for row in checks if row["measure"] == "precision"]
-    below = sum(row["value"] <= row["base_rate"] for row in precise)
-    hits = {row["subject"]: row["value"] for row in checks if row["measure"] == "hit_rate"}
-    return {"tags": len(precise), "below_base_rate": below, **hits}
+    tags = [row for row in precise if row["check"] == "tags"]
+    below = sum(is_below(row["value"], row["base_rate"]) for row in tags)
+    hits = {row["subject"]: row["value"] for row in precise if row["check"] == "affinity"}
+    return {"tags": len(tags), "below_base_rate": below, **hits}
 
 
 def _affinities(rows: DataFrame, purchases: DataFrame, users: int) -> Iterable[Told]:
@@ -122,7 +123,7 @@ def _affinities(rows: DataFrame, purchases: DataFrame, users: int) -> Iterable[T
         said.append(rows.where(F.size(name) > 0).select("user_id", F.lit(name).alias("name"), top))
         did.append(bought(purchases, kind).withColumn("value", F.concat(F.lit(f"{kind} "), "value")))
     counted = of_values(reduce(DataFrame.union, said), reduce(DataFrame.union, did), users)
-    return [(name, None, counts) for name, counts in sorted(counted.items())]
+    return [(name, "buys in it", counts) for name, counts in sorted(counted.items())]
 
 
 def _rows(run: Run, as_of: AsOf, inputs: Inputs) -> DataFrame:
@@ -160,16 +161,8 @@ def _judged(check: str, told: Iterable[Told]) -> list[dict[str, Any]]:
             **vars(one),
         }
         for subject, expects, counts in told
-        for one in _named(check, measures(counts))
+        for one in measures(counts)
     ]
-
-
-def _named(check: str, found: list[Measured]) -> list[Measured]:
-    """Of an affinity only how often users buy in it: everybody has one, so that recall says nothing."""
-    if check == "tags":
-        return found
-    names = {"precision": "hit_rate", "lift": "lift"}
-    return [replace(one, measure=names[one.measure]) for one in found if one.measure in names]
 
 
 def _write(run: Run, as_of: AsOf, checks: list[dict[str, Any]]) -> TableVersion:

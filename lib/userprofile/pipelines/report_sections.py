@@ -108,8 +108,8 @@ def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section
     if checks.is_empty():
         return tastes.tags_section(counts, users)
     last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())
-    checked = str(last["as_of_date"].max())
-    return tastes.tags_section(counts, users, came_true=tastes.foretold(last), checked=checked)
+    tags = run.config.tags.file.on(last["as_of_date"].max())
+    return tastes.tags_section(counts, users, checked=tastes.Checked.of(last, tags))
 
 
 def examples(run: Run, profiled: Profiled) -> Sequence[dict[str, Any]]:

@@ -11,7 +11,8 @@ import polars as pl
 from userprofile.report.plots import bars
 from userprofile.report.section import Section
 from userprofile.report.svg import SERIES
-from userprofile.report.words import percent
+from userprofile.report.words import percent, words
+from userprofile.tags.definition import Tag
 from userprofile.tags.judging import is_below, unsure
 
 LIKES, LIKES_TITLE = "likes", "What they like"
@@ -43,26 +44,34 @@ def likes_section(liked: pl.DataFrame) -> Section:
 
 @dataclass(frozen=True)
 class Foretold:
-    """What a tag says of users to come, how often it came, with the ends of its interval, and how often to anybody."""
+    """What a tag or a top affinity foretells of users, and how often that came, with the ends of its interval."""
 
-    tag: str
+    said: str
     expects: str
-    came: str
+    precision: str
     to_anybody: str
+    recall: str
+    f1: str
+    lift: str
     below: bool  # no more often than to anybody
     unsure: str  # what is to be said of a number that may be chance
 
 
 def foretold(checks: pl.DataFrame) -> list[Foretold]:
-    """Of rows of ops.checks of one check, the greatest lift first."""
-    of_tags = checks.filter((pl.col("check") == "tags") & (pl.col("measure") == "precision")).drop_nulls("base_rate")
-    ordered = of_tags.sort(pl.col("value") / pl.col("base_rate"), descending=True, nulls_last=True)
+    """Of rows of ops.checks of one check: tags, then top affinities, of both the greatest lift first."""
+    keys = ["check", "subject"]
+    others = checks.filter(pl.col("measure") != "precision").pivot("measure", index=keys, values="value")
+    precise = checks.filter(pl.col("measure") == "precision").join(others, on=keys)
+    ordered = precise.sort("check", "lift", "subject", descending=[True, True, False])
     return [
         Foretold(
-            row["subject"],
+            _subject(row),
             row["expects"] or "",
             _with_interval(row),
             percent(row["base_rate"]),
+            percent(row["recall"]),
+            f"{row['f1']:.2f}",
+            f"{row['lift']:.2f}",
             is_below(row["value"], row["base_rate"]),
             unsure(row["passed"]),
         )
@@ -70,13 +79,37 @@ def foretold(checks: pl.DataFrame) -> list[Foretold]:
     ]
 
 
+def _subject(row: Mapping[str, Any]) -> str:
+    """A tag's name; of an affinity what it is the strongest of."""
+    name: str = row["subject"]
+    return name if row["check"] == "tags" else f"strongest {words(name.removesuffix('_affinity'))}"
+
+
 def _with_interval(row: Mapping[str, Any]) -> str:
     came = percent(row["value"])
     return came if row["low"] is None else f"{came} [{percent(row['low'])}, {percent(row['high'])}]"
 
 
-def tags_section(tags: pl.DataFrame, users: int, *, came_true: Sequence[Foretold] = (), checked: str = "") -> Section:
-    """`tags` are rows (tag, users); what came true is as of the date `checked`."""
+@dataclass(frozen=True)
+class Checked:
+    """What was held against the label window after the date `as_of`, and the names of tags that were not."""
+
+    as_of: str
+    came_true: Sequence[Foretold]
+    foretell_nothing: Sequence[str]  # say what was, not what follows
+    not_seen: Sequence[str]  # nobody had them, or nobody did what they foretell
+
+    @classmethod
+    def of(cls, checks: pl.DataFrame, tags: Sequence[Tag]) -> Checked:
+        """Of rows of ops.checks of one check, at least one, and the tags of its date."""
+        seen = set(checks.filter(pl.col("check") == "tags")["subject"])
+        nothing = [tag.name for tag in tags if not tag.expects]
+        not_seen = [tag.name for tag in tags if tag.expects and tag.name not in seen]
+        return cls(str(checks["as_of_date"].max()), foretold(checks), nothing, not_seen)
+
+
+def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = None) -> Section:
+    """`tags` are rows (tag, users)."""
     if tags.is_empty():
         return Section.without(TAGS, TAGS_TITLE, "no user has a tag")
     shown = tags.sort("users", "tag", descending=[True, False]).head(TAGS_SHOWN)
@@ -88,7 +121,7 @@ def tags_section(tags: pl.DataFrame, users: int, *, came_true: Sequence[Foretold
         if part
     ]
     more = tags.height - shown.height
-    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "came_true": came_true, "checked": checked})
+    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "checked": checked})
 
 
 def _shares(level: pl.DataFrame) -> dict[str, float]:

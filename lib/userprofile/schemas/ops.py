@@ -100,7 +100,7 @@ class OpsChecks(dy.Schema):
     run_id = dy.String(primary_key=True)
     check = dy.String(primary_key=True)  # tags, affinity, or the table's name
     subject = dy.String(primary_key=True)  # the tag's name in its file, or the column; "rows" of the table itself
-    measure = dy.String(primary_key=True)  # precision, recall, f1, lift; hit_rate; or of audit/limits.py
+    measure = dy.String(primary_key=True)  # precision, recall, f1, lift; or of audit/limits.py
     as_of_date = dy.Date(nullable=False)  # what was said is of before it, what happened of after
     value = dy.Float64(nullable=False)
     low = dy.Float64(nullable=True)  # of a 95 % interval
