@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -49,7 +50,17 @@ def test_scores_tags_and_history_are_those_of_the_tables(shop, card, profile):
     assert f"<dt>Orders</dt><dd>{row['orders_all']:,}</dd>" in page
     assert bought.height >= row["orders_all"] > 0
     assert "Thing &amp; i2-1" in page
+    assert {one["name"] for one in row["price_band_affinity"]} == bands_met(shop, "u2")
+    assert "Numbers of Price bands, EUR" in page
     assert f"Model {row['model_version']}" in page
+
+
+def bands_met(shop, raw):
+    """The bands of all prices of what the user did that says something for liking."""
+    events = shop.table("silver.events").filter(pl.col("user_id") == shop.user(raw))
+    prices = events.filter(pl.col("action").is_in(["view", "cart", "purchase", "favourite"]))["price"].drop_nulls()
+    bands = list(pairwise(step * 10**decade for decade in range(7) for step in (1, 2, 5)))
+    return {f"{low / 100:.12g} to {high / 100:.12g}" for low, high in bands for price in prices if low <= price < high}
 
 
 def test_a_rank_is_the_share_of_users_with_less(card, profile, profiles):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -14,7 +15,8 @@ from userprofile.report.facts import Facts
 PROFILE = {
     "user_id": "0123abcd", "as_of_date": date(2024, 5, 31), "model_version": "m", "days_since_any": 3.2,
     "days_since_purchase": None, "tenure_days": 40.0, "orders_all": 0, "spend_all": None, "currency": None,
-    "rfm_segment": None, "category_1_affinity": [], "category_2_affinity": [], "brand_affinity": [], "tags": ["new"],
+    "rfm_segment": None, "category_1_affinity": [], "category_2_affinity": [], "brand_affinity": [],
+    "price_band_affinity": None, "tags": ["new"],
     "purchase_probability": 0.25, "churn_probability": None, "expected_spend": None, "days_to_purchase": None,
     "risk_probability": None,
     "next_action": None, "next_categories": None, "next_item": None, "window_items": None,
@@ -105,6 +107,15 @@ def test_what_changed_since_the_date_before_is_told_to_who_may_see_scores(page):
     assert "nothing moved" in page(changes=nothing)
     assert 'id="changes"' not in page()
     assert 'id="changes"' not in page(changes=changes, consent=["personalisation"])
+
+
+def test_prices_that_a_user_leans_to_are_told_in_the_currency(page):
+    prices = [{"name": "5 to 10", "score": 0.75}, {"name": "1 to 2", "score": 0.25}]
+    told = page(price_band_affinity=prices, currency="EUR").partition("Numbers of Price bands, EUR")[2]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", told.partition("<tbody>")[2].partition("</tbody>")[0])
+    assert cells == ["5 to 10", "75.0 %", "1 to 2", "25.0 %"]
+    assert "Price bands</figcaption>" in page(price_band_affinity=prices)
+    assert "Price bands" not in page()
 
 
 def test_what_a_user_declares_is_told_as_the_profile_has_it(page):

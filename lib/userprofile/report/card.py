@@ -59,7 +59,13 @@ def _profiling(facts: Facts) -> dict[str, Any]:
 
 def _personal(facts: Facts) -> dict[str, Any]:
     profile = facts.profile
-    levels = (("category_1_affinity", "Broad"), ("category_2_affinity", "In detail"), ("brand_affinity", "Brands"))
+    prices = f"Price bands, {profile['currency'] or ''}".removesuffix(", ")
+    levels = (
+        ("category_1_affinity", "Broad"),
+        ("category_2_affinity", "In detail"),
+        ("brand_affinity", "Brands"),
+        ("price_band_affinity", prices),
+    )
     plots = [_named_bars(name, title, profile[name], "Share of interest") for name, title in levels]
     plots.append(_named_bars("next-categories", "Likely to buy in", profile["next_categories"]))
     return {

@@ -56,6 +56,7 @@ class UserProfiles(PerUser):
     category_2_affinity = scored()
     category_3_affinity = scored()
     brand_affinity = scored()
+    price_band_affinity = _named()  # in units of `currency`; null in rows that are older than the column
     tags = dy.List(dy.String(nullable=False), nullable=False)
     embedding = dy.List(dy.Float32(nullable=False), nullable=True)
     # The model in whose coordinates `embedding` and `interest_vector` are: rows of one space may be compared.
