@@ -224,7 +224,7 @@ def with_scores(profiles: DataFrame) -> DataFrame:
                 *(F.struct(F.lit(name).alias("name"), F.lit(0.5).alias("score")) for name in ("view", "purchase"))
             ),
             "served_by": F.array(F.struct(F.lit("purchase").alias("score"), F.lit("network").alias("model"))),
-            "scores_missing_because": F.lit(None).cast("string"),
+            "scores_missing_because": F.lit("risk: the log does not say which events are a risk"),
         }
     )
 

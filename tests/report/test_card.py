@@ -79,6 +79,19 @@ def test_without_scores_the_reason_is_told(page):
     assert "No scores: the log is too short." in told
 
 
+def test_a_score_that_is_not_known_is_told_with_its_own_reason(page):
+    served = [{"score": name, "model": "network"} for name in ("purchase", "churn", "days_to_purchase")]
+    because = "spend: nobody spends in the training rows; risk: the log does not say which events are a <risk>"
+    told = page(served_by=served, scores_missing_because=because)
+    assert dict(re.findall("<dt>(.*?)</dt><dd>Not known: (.*?)[.]</dd>", told)) == {
+        "Leaves: buys nothing within 28 days": "the user has not bought of late, and so cannot leave",
+        "Expected to spend within 28 days": "nobody spends in the training rows",
+        "Half of such users buy within": "fewer than half of such users buy within 28 days",
+        "Fraud, a chargeback or abuse within 28 days": "the log does not say which events are a &lt;risk&gt;",
+    }
+    assert "Not known: the model has not learnt it." in page()
+
+
 def test_a_sequence_is_told_event_by_event_with_what_was_seen_before(page):
     table = page().partition("Numbers of The last 3 events")[2].partition("</table>")[0]
     rows = [row.count("yes") for row in table.partition("<tbody>")[2].split("</tr>")[:3]]

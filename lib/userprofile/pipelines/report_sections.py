@@ -126,7 +126,11 @@ def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     of_model, with_intervals = judged_scores(run, moment, model)
     unit, minor_units = profiled.head["currency"] or "", run.config.source.minor_units
     judged = [in_units(one, unit, minor_units) for one in of_model]
-    how = {"with_intervals": with_intervals, "rows": "the latest window whose outcome is known"}
+    how = {
+        "with_intervals": with_intervals,
+        "rows": "the latest window whose outcome is known",
+        "missing_because": profiled.head["scores_missing_because"],
+    }
     spreads = report_profiles.spreads(profiled.rows, report_profiles.SCORED, minor_units=minor_units)
     return quality.quality_section(judged, spreads, horizon=_days(run.config.source.horizon), how=how)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from userprofile.columns import ACTIONS
-from userprofile.report.card_scores import moves, score_rows
+from userprofile.report.card_scores import moves, score_rows, unknown
 from userprofile.report.card_words import due_words, in_numbers, summary
 from userprofile.report.consent import COVERS, Purpose, granted, withheld
 from userprofile.report.facts import Facts
@@ -49,6 +49,7 @@ def _profiling(facts: Facts) -> dict[str, Any]:
     profile = facts.profile
     return {
         "scores": score_rows(profile, facts.ranks, facts.amount, facts.horizon_days),
+        "unknown": unknown(profile, facts.horizon_days),
         "missing": profile["scores_missing_because"],
         "changes": facts.changes,
         "moves": moves((facts.changes or {}).get("scores_moved", []), facts.amount, facts.horizon_days),

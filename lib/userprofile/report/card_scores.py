@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from userprofile.report.missing import why_of_user
 from userprofile.report.words import figure, percent, words
 from userprofile.schemas.scores import NUMBERS
 
@@ -48,6 +49,15 @@ def score_rows(
         told = _told(score, value, amount)
         rows.append(ScoreRow(title, told, value if probability else None, rank, words(served.get(score, "")), of_score))
     return rows
+
+
+def unknown(profile: Mapping[str, Any], days: int) -> list[tuple[str, str]]:
+    """Of those that the user lacks, the title and why."""
+    return [
+        (_TITLES[score].format(days=days), why_of_user(score, profile, days))
+        for score, column in NUMBERS.items()
+        if profile[column] is None
+    ]
 
 
 def moves(scores: Sequence[Mapping[str, Any]], amount: Callable[[int | None], str], days: int) -> list[str]:

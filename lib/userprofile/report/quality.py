@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from userprofile.report.missing import why_not_learnt
 from userprofile.report.plots import Plot
 from userprofile.report.score_plots import Measured, Spread, calibration, measures, spread_plot
 from userprofile.report.section import Section
@@ -50,7 +51,8 @@ class Judged:
 def quality_section(
     judged: Sequence[Judged], spreads: Sequence[Spread], *, horizon: str, how: Mapping[str, Any]
 ) -> Section:
-    """`how` tells of the model: model_version, examples, trained_at, with_intervals."""
+    """`how` says with_intervals, the rows judged on, and why scores are missing."""
+    known = {one.score for one in judged}
     scores = [
         {
             "name": words(one.score),
@@ -63,7 +65,10 @@ def quality_section(
     ]
     several = [score for score in scores if len(score["plots"]) > 1]
     single = [score for score in scores if len(score["plots"]) <= 1]
-    return Section(NAME, TITLE, {"several": several, "single": single, "how": how})
+    unknown = [
+        (words(name).capitalize(), why_not_learnt(name, how["missing_because"])) for name in MEANINGS if name not in known
+    ]
+    return Section(NAME, TITLE, {"several": several, "single": single, "unknown": unknown, "how": how})
 
 
 def verdict(one: Judged) -> str:
