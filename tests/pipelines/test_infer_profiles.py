@@ -16,6 +16,10 @@ TAGS = """
 - {name: looked, theme: a, owner: crm, version: 1, rule: view_count_all >= 1, says: looked at something}
 - {name: bought, theme: a, owner: crm, version: 1, rule: orders_all >= 1, says: bought something}
 """
+NEVER = """
+- {name: never, theme: a, owner: crm, version: 1, rule: orders_all > 99, says: bought very often}
+- {name: "never {brand}", each: brand, theme: a, owner: crm, version: 1, rule: affinity > 2, says: more than all}
+"""
 
 
 @pytest.fixture
@@ -40,11 +44,15 @@ def test_another_file_of_tags_makes_profiles_anew_and_the_same_does_not(job, ref
     first = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS))
     assert first.code == 0, first.errors
     assert tags_by_features(tmp_path) == [(0, ["looked"]), (1, ["bought"])]
+    assert first.result["metrics"]["infer_profiles"]["tags_of_nobody"] == []
+    assert "nobody has the tags" not in first.errors
 
     same = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS))
     assert same.result["steps"] == {"infer_profiles": 0.0}
-    other = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS.replace("name: looked", "name: saw")))
+    other = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS.replace("name: looked", "name: saw") + NEVER))
     assert other.result["steps"] != {"infer_profiles": 0.0}
+    assert other.result["metrics"]["infer_profiles"]["tags_of_nobody"] == ["never", "never {brand}"]
+    assert "nobody has the tags never, never {brand}; make build_tag_catalogue" in other.errors
     assert tags_by_features(tmp_path) == [(0, ["saw"]), (1, ["bought"])]
 
     shipped = job("infer_profiles", infer_profiles, "--source", refined)

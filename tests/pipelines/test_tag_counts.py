@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from userprofile.pipelines.tag_counts import counts_of
+from userprofile.pipelines.tag_counts import counts_of, never_given
 from userprofile.tags.definition import TagFile
 
 BARE = {"theme": "any", "owner": "crm", "version": 1, "says": "what it says", "rule": "true"}
@@ -32,6 +32,7 @@ def test_counts_are_those_of_a_loop_over_users(spark, tmp_path: Path):
         for scoring, of in users.items()
     }
     counts = counts_of(frames["now"], frames["before"], TagFile.read("tags.yaml", tmp_path))
+    assert never_given(frames["now"], TagFile.read("tags.yaml", tmp_path).tags) == ["never"]
 
     now, before = users["now"], users["before"]
     names = {user: {name_of(words) for words in given} for user, given in now.items()}

@@ -24,6 +24,7 @@ from pyspark.sql import functions as F
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_report import build_report
+from userprofile.pipelines.build_tag_catalogue import build_tag_catalogue
 from userprofile.pipelines.check_profiles import check_profiles
 from userprofile.pipelines.infer_profiles import PROFILES, infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
@@ -252,7 +253,8 @@ def profiles(shop: Shop) -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def report(shop: Shop) -> Path:
-    """The page, built."""
+    """The page, built, with that of all tags beside it."""
+    shop.run(build_tag_catalogue)
     shop.run(build_report)
     return shop.pages / "index.html"
 

@@ -155,7 +155,7 @@ def test_every_table_is_told_with_its_version_its_rows_and_its_step(shop, page):
 def test_what_came_from_the_log_is_escaped_and_nothing_is_fetched(page):
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    assert not re.search(r"""(?:src|href)=["'](?!#|data:,|cards/)""", page)
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:,|cards/|tags[.]html)""", page)
     assert len(page) < 5_000_000
 
 
@@ -170,6 +170,8 @@ def test_an_earlier_runs_page_is_of_its_own_tables(shop, report, page):
     shop.run(build_report, "--run", runs["run_id"][0])
     earlier = (shop.pages / "runs" / runs["run_id"][0] / "index.html").read_text()
     assert "as of 2024-05-01." in earlier
+    assert '<a href="../../tags.html">All tags</a>' in section(earlier, "tags")
+    assert '<a href="tags.html">All tags</a>' in section(page, "tags")
     assert "no model has been trained" in section(earlier, "scores")
     assert "there are no profiles before these" in section(earlier, "changes")
     assert report.read_text() == page

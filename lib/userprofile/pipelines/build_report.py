@@ -29,6 +29,7 @@ def build_report(run: Run) -> Step:
     moment = moment_of(run, run.of_run)
     path = report_folder(run, run.of_run) / PAGE
     parameters = {"of_run": run.of_run, "failed_at": moment.failure and moment.failure["failed_at"]}
+    parameters["tag_catalogue"] = part.tag_catalogue(run)
     return run.step(
         "build_report",
         partial(_write, run, moment, path),

@@ -27,6 +27,7 @@ from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
 from userprofile.pipelines.table_checks import SECTION, dates_beside, require_expectations, require_quality
+from userprofile.pipelines.tag_counts import never_given
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found
 from userprofile.report.consent import Purpose
@@ -98,9 +99,12 @@ def _infer(
     try:
         checks = require_quality(run, PROFILES, profiles, as_of=as_of, sides=_sides(run, profiles, as_of, of_model))
         written = run.store.replace(profiles, PROFILES, UserProfiles, where=where, checked=True)
+        never = never_given(profiles, run.config.tags.file.on(as_of))
     finally:
         profiles.unpersist()
-    figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of)}
+    if never:
+        run.say(f"warning: nobody has the tags {', '.join(never)}; make build_tag_catalogue shows their rules")
+    figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of), "tags_of_nobody": never}
     figures |= {"model_version": model["model_version"]} if model else {}
     return Outcome(
         [written, *write_changes(run, written, as_of), *([checks] if checks else [])],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.pipelines import report_events, report_profiles
+from userprofile.pipelines.build_tag_catalogue import PAGE as TAG_PAGE
 from userprofile.pipelines.check_profiles import KINDS
 from userprofile.pipelines.infer_profiles import PROFILES, wording_of
 from userprofile.pipelines.profile_changes import profiles_as_of
 from userprofile.pipelines.report_changes import compared, profiles_before
-from userprofile.pipelines.report_moment import Moment
+from userprofile.pipelines.report_moment import Moment, report_folder
 from userprofile.pipelines.report_quality import in_units, judged_scores, model_of
 from userprofile.pipelines.segment_users import SEGMENTS
 from userprofile.pipelines.steps import Run
@@ -98,6 +100,12 @@ def likes_section(profiled: Profiled | None) -> Section:
     return tastes.likes_section(report_profiles.liked(profiled.rows, users))
 
 
+def tag_catalogue(run: Run) -> str:
+    """Where the page of all tags lies, from this page's folder; empty where it has not been made."""
+    path = report_folder(run) / TAG_PAGE
+    return os.path.relpath(path, report_folder(run, run.of_run)) if path.is_file() else ""
+
+
 def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section:
     """What is said of them, and what of it came true when it was last checked."""
     if profiled is None:
@@ -106,10 +114,10 @@ def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section
     checks = run.store.small(moment.tables[CHECKS], OpsChecks) if CHECKS in moment.tables else OpsChecks.create_empty()
     checks = checks.filter(pl.col("check").is_in(KINDS))
     if checks.is_empty():
-        return tastes.tags_section(counts, users)
+        return tastes.tags_section(counts, users, catalogue=tag_catalogue(run))
     last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())
     tags = run.config.tags.file.on(last["as_of_date"].max())
-    return tastes.tags_section(counts, users, checked=tastes.Checked.of(last, tags))
+    return tastes.tags_section(counts, users, checked=tastes.Checked.of(last, tags), catalogue=tag_catalogue(run))
 
 
 def examples(run: Run, profiled: Profiled) -> Sequence[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.tags.definition import TagFile
+from userprofile.tags.definition import Tag, TagFile
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ def counts_of(now: DataFrame, before: DataFrame | None, file: TagFile) -> Counts
     )
     having.unpersist()
     return counts
+
+
+def never_given(profiles: DataFrame, tags: Sequence[Tag]) -> list[str]:
+    """Names of the tags that no user has: whose rule never fires, or only behind more telling ones than are kept."""
+    words = {row["words"] for row in _words(profiles).select("words").distinct().collect()}
+    return [tag.name for tag in tags if not any(map(tag.gave, words if tag.each else words & {tag.name}))]
 
 
 def _words(profiles: DataFrame) -> DataFrame:

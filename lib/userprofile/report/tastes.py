@@ -108,8 +108,8 @@ class Checked:
         return cls(str(checks["as_of_date"].max()), foretold(checks), nothing, not_seen)
 
 
-def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = None) -> Section:
-    """`tags` are rows (tag, users)."""
+def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = None, catalogue: str = "") -> Section:
+    """`tags` are rows (tag, users); `catalogue` is where the page of all tags lies, if anywhere."""
     if tags.is_empty():
         return Section.without(TAGS, TAGS_TITLE, "no user has a tag")
     shown = tags.sort("users", "tag", descending=[True, False]).head(TAGS_SHOWN)
@@ -121,7 +121,7 @@ def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = No
         if part
     ]
     more = tags.height - shown.height
-    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "checked": checked})
+    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "checked": checked, "catalogue": catalogue})
 
 
 def _shares(level: pl.DataFrame) -> dict[str, float]:
