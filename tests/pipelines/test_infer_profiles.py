@@ -49,7 +49,9 @@ def test_another_file_of_tags_makes_profiles_anew_and_the_same_does_not(job, ref
 
     same = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS))
     assert same.result["steps"] == {"infer_profiles": 0.0}
-    other = job("infer_profiles", infer_profiles, "--source", refined, *tags(TAGS.replace("name: looked", "name: saw") + NEVER))
+    other = job(
+        "infer_profiles", infer_profiles, "--source", refined, *tags(TAGS.replace("name: looked", "name: saw") + NEVER)
+    )
     assert other.result["steps"] != {"infer_profiles": 0.0}
     assert other.result["metrics"]["infer_profiles"]["tags_of_nobody"] == ["never", "never {brand}"]
     assert "nobody has the tags never, never {brand}; make build_tag_catalogue" in other.errors

@@ -66,6 +66,7 @@ HEADER = "number,who,what,did,at,cost,asked,title,shelf,board\n"
 FIRST, LAST = datetime(2024, 1, 1, 9), datetime(2024, 5, 30, 20)
 EARLIER, NOW = date(2024, 5, 1), date(2024, 5, 31)
 NASTY = "<script>alert('x')</script>"
+NASTY_USER = f"{NASTY}u3"  # the raw id of one
 USERS = 60
 MODEL = "my_shop-2024-05-31-0123abcd"
 
@@ -76,6 +77,7 @@ class Shop:
 
     folder: Path
     run: Callable[..., dict[str, Any]]
+    nasty_user: str = NASTY_USER
 
     def table(self, name: str, version: int | None = None) -> pl.DataFrame:
         path = self.folder / "warehouse" / "my_shop" / name.replace(".", "/")
@@ -91,7 +93,7 @@ class Shop:
 
 
 def log() -> str:
-    """Sixty users, more or less keen; duplicates, an unknown action, and a title that is a script."""
+    """Sixty users, more or less keen; duplicates, an unknown action, titles and a user id that are scripts."""
     rng = random.Random(7)
     shelves = [("Kitchen", "Kettles"), ("Kitchen", "Knives"), ("Food", "Tea"), ("Food", "Jam"), (NASTY, NASTY)]
     lines = []
@@ -104,7 +106,7 @@ def log() -> str:
             act = rng.choices(("view", "cart", "purchase", "search", "favourite", "wish"), (9, 3, 5, 2, 1, 0.4))[0]
             cells = (
                 f"e{len(lines)}",
-                f"u{user}",
+                NASTY_USER if user == 3 else f"u{user}",
                 item,
                 act,
                 f"{min(at, LAST):%Y-%m-%d %H:%M}",
@@ -213,6 +215,7 @@ def with_scores(profiles: DataFrame) -> DataFrame:
     items = F.array(
         *(F.struct(F.lit(name).alias("name"), F.lit(score).alias("score")) for name, score in ITEMS.items())
     )
+    reasons = [F.struct(*(F.lit(value).alias(key) for key, value in one.items())) for one in REASONS]
     return profiles.withColumns(
         {
             "model_version": F.lit(MODEL),
@@ -225,11 +228,17 @@ def with_scores(profiles: DataFrame) -> DataFrame:
                 *(F.struct(F.lit(name).alias("name"), F.lit(0.5).alias("score")) for name in ("view", "purchase"))
             ),
             "served_by": F.array(F.struct(F.lit("purchase").alias("score"), F.lit("network").alias("model"))),
+            "reasons": F.array(*reasons).cast(profiles.schema["reasons"].dataType),
             "scores_missing_because": F.lit("risk: the log does not say which events are a risk"),
         }
     )
 
 
+REASONS = [
+    {"score": "purchase", "code": "orders", "direction": direction, "share": share, "value": value, "usual": 1.5,
+     "window_days": 90, "name": None, "unit": "count", "text": f"orders in 90 days: {value:g} (usual {NASTY})"}
+    for direction, share, value in (("raises", 0.625, 3.0), ("lowers", 0.25, 1.0))
+]  # fmt: skip
 ITEMS = {"i2-1": 0.4, f"{NASTY}4": 0.3}
 
 

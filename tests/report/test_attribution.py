@@ -37,9 +37,10 @@ def test_the_page_has_every_part_and_every_cell_as_numbers(attributed: Attribute
 
 
 def test_names_are_escaped(attributed: Attributed) -> None:
-    page = attribution_page(attributed)
+    page = attribution_page(replace(attributed, user='"><b>'))
     assert "<script>" not in page
-    assert "<b>Tea" not in page
+    assert "<b>" not in page
+    assert "<code>&#34;&gt;&lt;b&gt;</code>" in page
     assert "&lt;script&gt;" in page
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
+from markupsafe import escape
 
 from userprofile.pipelines.build_card import build_card
 from userprofile.pipelines.build_report import build_report
@@ -98,6 +99,14 @@ def test_titles_and_ids_that_are_scripts_stay_text(card):
     page = card("u2")
     assert "&lt;script&gt;alert" in page
     assert "<script" not in page
+
+
+def test_a_raw_id_that_is_a_script_is_on_no_page(shop, card, profile, report):
+    row = profile(shop.nasty_user)
+    assert re.fullmatch("[0-9a-f]+", row["user_id"])
+    for page in (card(shop.nasty_user), report.read_text()):
+        assert "<script" not in page
+        assert str(escape(shop.nasty_user)) not in page
 
 
 def test_a_user_who_is_not_there_is_told_so_and_no_other_is_guessed(shop):

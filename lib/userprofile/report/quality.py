@@ -66,7 +66,9 @@ def quality_section(
     several = [score for score in scores if len(score["plots"]) > 1]
     single = [score for score in scores if len(score["plots"]) <= 1]
     unknown = [
-        (words(name).capitalize(), why_not_learnt(name, how["missing_because"])) for name in MEANINGS if name not in known
+        (words(name).capitalize(), why_not_learnt(name, how["missing_because"]))
+        for name in MEANINGS
+        if name not in known
     ]
     return Section(NAME, TITLE, {"several": several, "single": single, "unknown": unknown, "how": how})
 
