@@ -76,6 +76,15 @@ def test_nothing_serious_keeps_people_from_reading(opened, pages, scheme, name, 
     assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in serious] == []
 
 
+def test_reasons_say_in_words_what_they_do_to_a_score(opened, pages):
+    page = opened(pages["u2"])
+    reasons = page.locator(".reasons").first.locator("li").all_inner_texts()
+    assert [one.rpartition(")")[2].strip() for one in reasons] == [
+        "raises it, 62.5 % of what moved it",
+        "lowers it, 25.0 % of what moved it",
+    ]
+
+
 def test_links_lead_somewhere(opened, report):
     page = opened(report)
     for target in page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))"):

@@ -11,6 +11,8 @@ import pytest
 from userprofile.columns import ACTIONS
 from userprofile.report.card import card_page
 from userprofile.report.facts import Facts
+from userprofile.report.page import template_of
+from userprofile.report.report import examples_section
 
 PROFILE = {
     "user_id": "0123abcd", "as_of_date": date(2024, 5, 31), "model_version": "m", "days_since_any": 3.2,
@@ -63,14 +65,14 @@ def test_what_is_not_known_is_not_told_as_zero(page):
 
 def test_a_score_has_its_own_reasons_and_three_at_most(page):
     reasons = [
-        {"score": score, "direction": direction, "text": f"{score} reason {place} <i>"}
+        {"score": score, "direction": direction, "share": 0.125, "text": f"{score} reason {place} <i>"}
         for score, direction, count in (("purchase", "raises", 4), ("churn", "lowers", 1))
         for place in range(count)
     ]
     told = page(reasons=reasons)
     assert told.count('<li class="raises">purchase reason') == 3
     assert "churn reason" not in told
-    assert "purchase reason 0 &lt;i&gt;" in told
+    assert 'purchase reason 0 &lt;i&gt; <small class="quiet">raises it, 12.5 % of what moved it</small>' in told
     assert "No reasons" not in told
 
 
@@ -120,6 +122,16 @@ def test_what_changed_since_the_date_before_is_told_to_who_may_see_scores(page):
     assert "nothing moved" in page(changes=nothing)
     assert 'id="changes"' not in page()
     assert 'id="changes"' not in page(changes=changes, consent=["personalisation"])
+
+
+def test_an_id_that_is_markup_stays_text(page):
+    told = page(user_id='"><b>', sequence=SEQUENCE.clear())
+    assert "<b>" not in told
+    assert "<code>&#34;&gt;&lt;b&gt;</code>" in told
+    examples = [{"user_id": '"><b>', "tags": [], "rfm_segment": None, "spend_all": None}]
+    shown = template_of("sections/examples.html").render(values=examples_section(examples).values)
+    assert "<b>" not in shown
+    assert "&#34;&gt;&lt;b&gt;" in shown
 
 
 def test_prices_that_a_user_leans_to_are_told_in_the_currency(page):
