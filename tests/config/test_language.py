@@ -45,6 +45,11 @@ def test_a_language_of_ones_own_is_a_file(checkout: Path, write: Callable[..., P
             "language.reasons.orders",
             "no placeholder",
         ),
+        (
+            lambda tree: tree["reasons"]["orders"].update(both="{usual:day}"),
+            "language.reasons.orders",
+            "the words of a number",
+        ),
         (lambda tree: tree.update(window="a while"), "language.window", "pattern"),
         (lambda tree: tree.pop("all_time"), "language.all_time", "a value"),
     ],

@@ -41,6 +41,13 @@ NAN = float("nan")
             {"code": "category_met", "value": 4.0, "usual": 7.0, "name": "Phones {value}"},
             "Phones {value} visited 4\u00d7 and not bought, last 7 days ago",
         ),
+        (
+            {"code": "purchase_recency", "unit": "days", "value": 1.2, "usual": 0.8},
+            "last purchase 1 day ago, usual gap 1 day",
+        ),
+        ({"value": 1.0, "usual": 1.0, "window_days": 1}, "orders in 1 day: 1 (usual 1)"),
+        ({"code": "other_events", "value": 1.0, "usual": NAN}, "1 other event of late"),
+        ({"code": "other_events", "value": 11.0, "usual": NAN}, "11 other events of late"),
         ({"code": "rule_base_rate", "value": NAN}, "as everyone"),
     ],
 )
@@ -60,4 +67,4 @@ def test_rows_keep_their_order(wording: Wording) -> None:
         },
         schema_overrides={"usual": pl.Float64, "name": pl.String},
     ).with_columns(pl.col("usual").fill_null(NAN))
-    assert wording.with_text(rows)["text"].to_list() == ["known for 1 days", "orders in 30 days: 2", "known for 3 days"]
+    assert wording.with_text(rows)["text"].to_list() == ["known for 1 day", "orders in 30 days: 2", "known for 3 days"]

@@ -153,6 +153,23 @@ def test_an_enthusiast_leans_to_a_category_more_than_others(tagged):
     assert found["dan"] == []
 
 
+def test_nobody_is_said_to_be_an_enthusiast_of_what_they_left(tagged, checkout):
+    """By the rules that ship."""
+    file = TagFile.read("tags.yaml", checkout / "conf")
+    wanted = [tag for tag in file.tags if tag.name in ("enthusiast of {category}", "left {category}")]
+    rules = [tag.model_dump(include={"name", "each", "rule", "most", "strongest"}) for tag in wanted]
+    leans = {"affinity": 0.4, "event_count": 9, "orders": 5, "purchase_cycle_days": 10.0}
+    categories = [
+        ("ann", "FOOD / TEA", {**leans, "days_since_purchase": 91.0}),
+        ("ben", "FOOD / MILK", {**leans, "days_since_purchase": 90.0}),
+        ("cleo", "FOOD / JAM", {**leans, "orders": 0, "days_since_purchase": None, "purchase_cycle_days": None}),
+    ]
+    users = {name: {} for name in ("ann", "ben", "cleo", "dan")}
+    assert tagged(rules, users, categories) == {
+        "ann": ["left TEA"], "ben": ["enthusiast of MILK"], "cleo": ["enthusiast of JAM"], "dan": [],
+    }  # fmt: skip
+
+
 def test_of_many_values_the_strongest_are_told(tagged):
     often = {"name": "buys {category}", "each": "category", "rule": "orders >= 1", "strongest": "orders", "most": 2}
     found = tagged([often, {"name": "all", "rule": "true"}], {"ann": {}, "ben": {}}, CATEGORIES[:4])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,16 +15,19 @@ FORMS = ("both", "value", "none")
 
 PLACEHOLDERS = ("value", "usual", "window", "name")
 
+# A word that hangs on a number: {usual:day|days}.
+PLURAL = re.compile(r"\{(value|usual|days):([^{}|]*)\|([^{}|]*)\}")
+
 # Digits behind the point; a day more or less is no news.
 _DIGITS = {"count": 1, "days": 0, "ratio": 1, "score": 1, "share": 0}
 
 
 @dataclass(frozen=True)
 class Wording:
-    """`phrases` by code and form hold PLACEHOLDERS in braces; money is in minor units of `currency`."""
+    """`phrases` by code and form hold PLACEHOLDERS in braces, and PLURAL; money is in minor units of `currency`."""
 
     phrases: Mapping[str, Mapping[str, str]]
-    window: str  # of so many {days}
+    window: str  # of so many {days}, once, before a PLURAL of them
     all_time: str
     currency: str
     minor_units: int
@@ -38,17 +42,14 @@ class Wording:
             orient="row",
         )
         formed = reasons.with_columns(form=form.otherwise(pl.lit("none")))
+        shown = {name: self._shown(name) for name in ("value", "usual")}
+        plurals = {found for told in templates["text"] for found in PLURAL.findall(told)}
+        words = {f"{{{name}:{one}|{other}}}": _of_number(shown[name], one, other) for name, one, other in plurals}
+        words |= {f"{{{name}}}": number for name, number in shown.items()}
+        words |= {"{window}": self._window(), "{name}": pl.col("name")}  # the last: it may hold anything
         text = pl.col("text")
-        before, after = self.window.split("{days}")
-        window = pl.format("{}{}{}", pl.lit(before), pl.col("window_days"), pl.lit(after))
-        shown = {
-            "value": self._shown("value"),
-            "usual": self._shown("usual"),
-            "window": pl.when(pl.col("window_days") > 0).then(window).otherwise(pl.lit(self.all_time)),
-            "name": pl.col("name"),  # the last: it may hold anything
-        }
-        for name, words in shown.items():
-            text = text.str.replace_all(f"{{{name}}}", words.fill_null(""), literal=True)
+        for placeholder, told in words.items():
+            text = text.str.replace_all(placeholder, told.fill_null(""), literal=True)
         joined = formed.join(templates, ["code", "form"], how="left", maintain_order="left")
         return joined.with_columns(text).drop("form")
 
@@ -60,6 +61,14 @@ class Wording:
         (text,) = self.with_text(pl.DataFrame([{**row, "window_days": days}]))["text"]
         return str(text)
 
+    def _window(self) -> pl.Expr:
+        """The time that a number is about."""
+        days = pl.col("window_days")
+        before, after = self.window.split("{days}")
+        one, other = (PLURAL.sub(rf"\{place}", after) for place in (2, 3))
+        told = pl.format("{}{}{}", pl.lit(before), days, _of_number(days.cast(pl.String), one, other))
+        return pl.when(days > 0).then(told).otherwise(pl.lit(self.all_time))
+
     def _shown(self, column: str) -> pl.Expr:
         """A number by its unit."""
         value, unit = pl.col(column), pl.col("unit")
@@ -69,6 +78,11 @@ class Wording:
             units = [name for name, of_unit in _DIGITS.items() if of_unit == digits and name != "share"]
             shown = shown.when(unit.is_in(units)).then(_rounded(value, digits))
         return shown.otherwise(value.cast(pl.String))
+
+
+def _of_number(shown: pl.Expr, one: str, other: str) -> pl.Expr:
+    """The word beside a number, as it is shown."""
+    return pl.when(shown == "1").then(pl.lit(one)).otherwise(pl.lit(other))
 
 
 def _rounded(value: pl.Expr, digits: int) -> pl.Expr:

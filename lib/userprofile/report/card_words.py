@@ -7,7 +7,7 @@ from typing import Any
 
 from userprofile.report.consent import Purpose
 from userprofile.report.facts import Facts
-from userprofile.report.words import figure, percent, words
+from userprofile.report.words import days, figure, percent, words
 
 
 def summary(facts: Facts, purposes: Collection[Purpose]) -> str:
@@ -65,7 +65,7 @@ def _count(value: int | None) -> str:
 
 def _history(facts: Facts) -> str:
     profile = facts.profile
-    known = f"Known for {figure(_days(profile['tenure_days']))} days" if profile["tenure_days"] is not None else "Known"
+    known = f"Known for {days(int(profile['tenure_days']))}" if profile["tenure_days"] is not None else "Known"
     if not profile["orders_all"]:
         return f"{known}, has not bought yet; last seen {_ago(profile['days_since_any'])}."
     spent = f" for {facts.amount(profile['spend_all'])}" if profile["spend_all"] is not None else ""
@@ -77,23 +77,18 @@ def _outlook(facts: Facts) -> str:
     profile = facts.profile
     said = []
     if profile["purchase_probability"] is not None:
-        said.append(f"{percent(profile['purchase_probability'])} sure to buy within {facts.horizon_days} days")
+        said.append(f"{percent(profile['purchase_probability'])} sure to buy within {days(facts.horizon_days)}")
     if profile["expected_spend"] is not None:
         said.append(f"expected to spend {facts.amount(profile['expected_spend'])}")
     segment = f"Segment: {words(profile['rfm_segment'])}" if profile["rfm_segment"] else "Without a segment"
     return f"{'; '.join([segment, *said])}."
 
 
-def _ago(days: float | None) -> str:
+def _ago(past: float | None) -> str:
     """
     >>> _ago(0.4), _ago(1.2), _ago(15.4), _ago(None)
     ('today', '1 day ago', '15 days ago', 'at an unknown time')
     """
-    if days is None:
+    if past is None:
         return "at an unknown time"
-    whole = _days(days)
-    return "today" if whole == 0 else f"{whole} day{'s' if whole != 1 else ''} ago"
-
-
-def _days(days: float) -> int:
-    return int(days)
+    return "today" if past < 1 else f"{days(int(past))} ago"

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from userprofile.report.words import days
+
 NOT_LEARNT = "the model has not learnt it"
 # Of scores that the model gives to others.
 _OF_A_USER = {
     "churn": "the user has not bought of late, and so cannot leave",
-    "days_to_purchase": "fewer than half of such users buy within {days} days",
+    "days_to_purchase": "fewer than half of such users buy within {horizon}",
 }
 
 
@@ -28,8 +30,8 @@ def why_not_learnt(score: str, because: str | None) -> str:
     return found.group(1) if found else NOT_LEARNT
 
 
-def why_of_user(score: str, profile: Mapping[str, Any], days: int) -> str:
-    """Of a null in a profile that has other scores; the horizon is of so many days."""
+def why_of_user(score: str, profile: Mapping[str, Any], horizon_days: int) -> str:
+    """Of a null in a profile that has other scores; the horizon is as long as that."""
     if score in {one["score"] for one in profile["served_by"] or []}:
-        return _OF_A_USER.get(score, "the model cannot tell it of this user").format(days=days)
+        return _OF_A_USER.get(score, "the model cannot tell it of this user").format(horizon=days(horizon_days))
     return why_not_learnt(score, profile["scores_missing_because"])

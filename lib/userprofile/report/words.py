@@ -24,6 +24,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def days(number: float) -> str:
+    """
+    >>> days(1.0), days(0), days(28)
+    ('1 day', '0 days', '28 days')
+    """
+    told = figure(number)
+    return f"{told} day" if told == "1" else f"{told} days"
+
+
 def words(name: str) -> str:
     """A name of the code in words."""
     return name.replace("_", " ")
