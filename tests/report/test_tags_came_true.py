@@ -61,4 +61,6 @@ def test_the_section_shows_it_where_it_was_checked_and_why_the_rest_was_not() ->
     assert "came to nobody: gone." in shown
     bare = page.render(values=tags_section(counts, 4).values)
     assert "come true" not in bare
+    assert "make check_profiles" in bare
+    assert "make check_profiles" not in shown
     assert "<a href" not in bare
