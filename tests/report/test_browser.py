@@ -65,6 +65,20 @@ def test_no_screen_has_to_be_scrolled_sideways(opened, pages, name, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [PHONE, LAPTOP, WIDE])
+def test_no_entry_of_the_navigation_is_cut_off(opened, report, width):
+    page = opened(report, width=width)
+    boxes = page.locator("nav a").evaluate_all(
+        """links => links.map(link => {
+          link.scrollIntoView({behavior: "instant", block: "center"});
+          const [one, list] = [link.getBoundingClientRect(), link.closest("ul").getBoundingClientRect()];
+          return one.left >= list.left && one.right <= list.right
+            && document.elementFromPoint(one.left + one.width / 2, one.top + one.height / 2) === link;
+        })"""
+    )
+    assert boxes == [True] * page.locator("section").count()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("name", "width"), [(name, LAPTOP) for name in PAGES] + [("report", PHONE), ("u2", PHONE)])
 def test_nothing_serious_keeps_people_from_reading(opened, pages, scheme, name, width):
