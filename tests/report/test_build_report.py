@@ -150,6 +150,9 @@ def test_every_table_is_told_with_its_version_its_rows_and_its_step(shop, page):
         row = part.partition(f'<th scope="row">{name}</th>')[2].partition("</tr>")[0]
         assert f'<td class="number">{shop.table(name).height:,}</td>' in row, name
     assert "silver.events v1" in part
+    shown = set(re.findall(r'<th scope="row">([\w.]+)</th>', part))
+    logs = (shop.folder / "warehouse" / "my_shop").glob("*/*/_delta_log")
+    assert shown == {f"{log.parts[-3]}.{log.parts[-2]}" for log in logs} | {"ops.failures"}
 
 
 def test_what_came_from_the_log_is_escaped_and_nothing_is_fetched(page):

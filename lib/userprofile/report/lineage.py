@@ -10,6 +10,12 @@ from typing import Any
 from userprofile.report.section import Section
 
 STEPS, TABLES = "steps", "tables"
+# Tables that jobs add to as they end, that of the page too, so that no version of theirs is the page's.
+JOURNALS = {
+    "ops.runs": "a row a step that was done, what it read and what it wrote; each job adds to it",
+    "ops.jobs": "a row a job that ended, and how; each job adds to it",
+    "ops.failures": "a row a step that ended its run; made with the first of them",
+}
 
 
 @dataclass(frozen=True)
@@ -42,5 +48,5 @@ def steps_section(steps: Sequence[Reached], failure: Mapping[str, Any] | None) -
 
 
 def tables_section(origins: Sequence[Origin]) -> Section:
-    """In the order in which they are made."""
-    return Section(TABLES, "Tables", {"origins": origins})
+    """In the order in which they are made, and what every job adds to."""
+    return Section(TABLES, "Tables", {"origins": origins, "journals": JOURNALS})
