@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from userprofile import Profiles
-from userprofile.errors import DataGateError, UsageError
+from userprofile.errors import ConflictError, DataGateError, UsageError
 from userprofile.pipelines.ask_profiles import answer, ask_profiles, audience_name
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_tag_catalogue import build_tag_catalogue
@@ -18,6 +19,7 @@ from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.job import opened
 from userprofile.pipelines.refine_events import refine_events
+from userprofile.tables.locks import Holder, one_job
 
 CONF = Path(__file__).parents[2] / "conf"
 NASTY = "it's; drop table y --"
@@ -129,10 +131,34 @@ def read_from_python(source: str, settings: list[str], folder: Path, agreed: set
     assert {row["user_id"] for row in asked.collect()} == {row["user_id"] for row in saved.collect()} == agreed
     with pytest.raises(UsageError, match="strangers"):
         shop.audience("strangers")
+    saved_from_python(shop, folder, agreed)
     with pytest.raises(DataGateError, match="no profiles as of 2023-01-01"):
         Profiles(source, as_of="2023-01-01", settings=settings).latest()
     with pytest.raises(DataGateError, match="no second date has been scored yet"):
         shop.changes()
+
+
+def saved_from_python(shop: Profiles, folder: Path, agreed: set[str]) -> None:
+    """An audience with the filter that was understood, by a job of its own that can be done again."""
+    understood = shop.understood("buyers who bought at least 3 times")
+    assert {row["user_id"] for row in understood.users.collect()} == agreed
+    saved = shop.save_audience("buyers who bought at least 3 times", "often")
+    assert {row["user_id"] for row in saved.collect()} == agreed
+    members = table(folder, "apps.audiences").filter(pl.col("audience") == "often")
+    assert set(members["user_id"]) == agreed
+    (row,) = table(folder, "ops.audiences").filter(pl.col("audience") == "often").to_dicts()
+    assert (row["sql"], row["words"], row["users"]) == (understood.sql, understood.words, len(agreed))
+    (done,) = table(folder, "ops.jobs").filter(pl.col("run_id") == row["run_id"]).to_dicts()
+    assert (done["job"], done["status"]) == ("ask_profiles", "done")
+    assert done["arguments"][-4:] == ["--question", "buyers who bought at least 3 times", "--audience", "often"]
+    asked = table(folder, "ops.audiences").height
+    for question, name in (("strangers", "who"), ("buyers", "a b"), (" ", "who")):
+        with pytest.raises(UsageError):
+            shop.save_audience(question, name)
+    other = Holder("r", "run", (), "r", "2024-01-01", os.getpid())
+    with one_job(str(folder / "warehouse" / "my_shop"), other), pytest.raises(ConflictError):
+        shop.save_audience("buyers", "who")
+    assert table(folder, "ops.audiences").height == asked
 
 
 def exported_to_who_consented(job, profiles, folder: Path, agreed: set[str]) -> None:

@@ -98,6 +98,22 @@ def opened(
     return run
 
 
+@contextmanager
+def as_job(run: Run, job: str, arguments: Sequence[str], **asked: Any) -> Iterator[Run]:
+    """A job on tables that are open, which says nothing: `run` with what is `asked`, as its arguments ask it.
+
+    Raises ConflictError where another job writes the warehouse.
+    """
+    log = Log.of_run(job, uuid4().hex[:12])
+    store = store_of(run.spark, run.store.root, run.config.spark.catalog, log.run_id)
+    started_at, silent = begun_at(store), lambda line: None
+    own = replace(run, run_id=log.run_id, store=store, started_at=started_at, say=silent, steps=[], **asked)
+    holder = Holder(log.run_id, job, tuple(arguments), log.correlation_id, started_at.isoformat(), os.getpid())
+    result: dict[str, Any] = {}
+    with faults_told(store.root), told(own, holder, result), _alone(own, holder, result):
+        yield own
+
+
 def _configured(conf_folder: Path, options: argparse.Namespace) -> tuple[Config, Board | None]:
     """The whole configuration; `options.source` is then the log's name, or its mapping file."""
     board = load_board(conf_folder, options.data) if options.data else None

@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from userprofile.errors import DataGateError, UsageError
-from userprofile.pipelines.ask_profiles import ASKED, AUDIENCES, PROFILING, answer
+from userprofile.pipelines.ask_profiles import ASKED, AUDIENCES, PROFILING, Answer, answer, ask_profiles, audience_name
 from userprofile.pipelines.build_report import PAGE
 from userprofile.pipelines.infer_profiles import PROFILES
-from userprofile.pipelines.job import opened
+from userprofile.pipelines.job import as_job, opened
 from userprofile.pipelines.profile_changes import CHANGES
 from userprofile.pipelines.report_moment import report_folder
 from userprofile.pipelines.scorings import Scored, scorings
@@ -34,6 +34,8 @@ class Profiles:
     ) -> None:
         """Of a known log or a mapping file. `as_of` looks back at an earlier date; `settings` are `key=value`."""
         self._run = opened(source, as_of=as_of, settings=settings)
+        self._arguments = ["--source", source, *(["--as-of", str(as_of)] if as_of else [])]
+        self._arguments += ["--set", *settings] if settings else []
 
     @property
     def spark(self) -> SparkSession:
@@ -89,6 +91,23 @@ class Profiles:
         """
         saved = self._saved(asked)
         return saved if saved is not None else answer(self._run, asked).users.select(*UserProfiles.column_names())
+
+    def understood(self, question: str) -> Answer:
+        """What a question in words is taken for: `words` for people, `sql`, and `users`, with their features beside.
+
+        Raises UsageError for words that are not known.
+        """
+        return answer(self._run, question)
+
+    def save_audience(self, question: str, name: str) -> DataFrame:
+        """The audience of the question, saved under this name as `make ask_profiles` does, in the place of an earlier.
+
+        Raises UsageError for words that are not known, and ConflictError where a job writes the tables.
+        """
+        arguments = [*self._arguments, "--question", question, "--audience", name]
+        with as_job(self._run, "ask_profiles", arguments, question=question, audience=audience_name(name)) as run:
+            ask_profiles(run)
+        return self.audience(name)
 
     def page(self) -> str:
         """The HTML page of the last run, whole, for a notebook to show. Raises DataGateError where there is none."""
