@@ -91,5 +91,5 @@ def test_what_came_true_is_measured_and_shown(job, shop, tmp_path: Path):
     done(infer_profiles)
     done(build_tag_catalogue)
     html = (tmp_path / "report" / "my_shop" / "tags.html").read_text()
-    assert html.count("<mark>below its base rate</mark>") == 1
+    assert html.count("<mark>no better than its base rate</mark>") == 1
     assert "what was said as of 2024-01-24" in html

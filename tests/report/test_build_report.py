@@ -112,7 +112,7 @@ def test_what_tags_and_affinities_foretold_is_that_of_the_checks(shop, page):
     shown = {}
     for name, cells in re.findall(r'<th scope="row">(.*?)</th>(.*?)</tr>', part):
         shown[name] = re.findall(r'<td class="number">(.*?)</td>', cells)
-        assert ("below" in cells) == (float(shown[name][-1]) <= 1), name
+        assert ("no better" in cells) == (float(shown[name][-1]) <= 1), name
     names = {name for name, _ in by_measure}
     assert {"strongest category 1", "strongest category 2"} < set(shown)
     for name in names:

@@ -69,9 +69,9 @@ def test_a_tag_that_nobody_has_and_one_that_is_wrong_are_marked(page):
     html = tags_page(page)
     assert html.count("<mark>never fires</mark>") == 1
     assert "<mark>never fires</mark>" in row_of(html, "rare")
-    assert html.count("<mark>below its base rate</mark>") == 1
+    assert html.count("<mark>no better than its base rate</mark>") == 1
     row = row_of(html, "dear")
-    assert "<mark>below its base rate</mark> <small>too few to be sure</small>" in row
+    assert "<mark>no better than its base rate</mark> <small>too few to be sure</small>" in row
     assert "20 %" in row
     assert "(10 % to 30 %)" in row
     assert "found 40 % of all; F1 0.27" in row

@@ -51,12 +51,15 @@ def test_the_section_shows_it_where_it_was_checked_and_why_the_rest_was_not() ->
     bare = {"theme": "a", "owner": "crm", "version": 1, "says": "s", "rule": "true"}
     tags = [Tag(name="<b>lapsed", expects="buys", **bare), Tag(name="<i>", **bare)]
     tags.append(Tag(name="gone", expects="buys nothing", **bare))
-    told = Checked.of(frame(rows("<b>lapsed", precision=0.2, passed=None)), tags)
+    said = (rows("<b>lapsed", precision=0.2, passed=None), rows("few", passed=None), rows("many"))
+    told = Checked.of(frame(*said), tags)
     page = template_of("sections/tags.html")
     shown = page.render(values=tags_section(counts, 4, checked=told).values)
     assert "as of 2026-01-01" in shown
     assert '<th scope="row">&lt;b&gt;lapsed</th>' in shown
-    assert 'class="state failed">below its base rate</span> <small>too few to be sure</small>' in shown
+    assert 'class="state failed">no better than its base rate</span> <small>too few to be sure</small>' in shown
+    assert 'class="state">more often</span> <small>too few to be sure</small>' in shown
+    assert 'class="state done">more often</span></td>' in shown
     assert "foretell nothing that a log shows: &lt;i&gt;." in shown
     assert "came to nobody: gone." in shown
     bare = page.render(values=tags_section(counts, 4).values)
