@@ -102,7 +102,8 @@ def test_scores_stand_beside_their_baselines_with_intervals_and_calibration(page
     assert (other, half) == ("base rate", "0.5 [0.5, 0.5]")
     assert len(numbers(part, "Purchase: is it true?")) == 10
     assert "<dt>Risk</dt><dd>Not known: the log does not say which events are a risk.</dd>" in part
-    assert "<dt>Purchase</dt>" not in part
+    assert "<dt>Churn</dt><dd>Not known: the model has not learnt it.</dd>" in part
+    assert not re.search("<dt>(Purchase|Next item)</dt>", part)  # of the second there are no rows, yet it is served
 
 
 def test_what_tags_and_affinities_foretold_is_that_of_the_checks(shop, page):

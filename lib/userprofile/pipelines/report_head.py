@@ -7,7 +7,7 @@ from typing import Any
 from userprofile.pipelines.report_moment import PATH, Moment
 from userprofile.pipelines.steps import Run
 from userprofile.report.report import Head, Key
-from userprofile.report.words import figure, money, percent
+from userprofile.report.words import days, figure, money, percent
 from userprofile.tables.commits import commit_of
 from userprofile.versions import code_version
 
@@ -36,7 +36,7 @@ def head_of(run: Run, moment: Moment, told: dict[str, Any]) -> Head:
 
 def _of_profiles(run: Run, told: dict[str, Any]) -> list[Key]:
     users, currency = told["users"], told["currency"] or ""
-    horizon = f"{run.config.source.horizon.days} days"
+    horizon = days(run.config.source.horizon.days)
     minor_units = run.config.source.minor_units
     keys = [
         Key("Users", figure(users)),

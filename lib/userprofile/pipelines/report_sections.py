@@ -26,7 +26,7 @@ from userprofile.pipelines.steps import Run
 from userprofile.pipelines.table_checks import CHECKS
 from userprofile.report import behaviour, changes, intake, people, quality, tastes
 from userprofile.report.section import Section
-from userprofile.report.words import figure, money
+from userprofile.report.words import days, figure, money
 from userprofile.schemas.gold import Segments
 from userprofile.schemas.ops import OpsChecks
 from userprofile.windows import AsOf
@@ -137,6 +137,7 @@ def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     how = {
         "with_intervals": with_intervals,
         "rows": "the latest window whose outcome is known",
+        "serves": model["metrics"]["served_by"],
         "missing_because": profiled.head["scores_missing_because"],
     }
     spreads = report_profiles.spreads(profiled.rows, report_profiles.SCORED, minor_units=minor_units)
@@ -164,4 +165,4 @@ def _told(column: str, value: float | None, *, minor_units: int, currency: str |
 
 
 def _days(horizon: timedelta) -> str:
-    return f"{horizon / timedelta(days=1):g} days"
+    return days(horizon / timedelta(days=1))

@@ -51,8 +51,7 @@ class Judged:
 def quality_section(
     judged: Sequence[Judged], spreads: Sequence[Spread], *, horizon: str, how: Mapping[str, Any]
 ) -> Section:
-    """`how` says with_intervals, the rows judged on, and why scores are missing."""
-    known = {one.score for one in judged}
+    """`how` says with_intervals, the rows judged on, the scores that the model serves, and why others are missing."""
     scores = [
         {
             "name": words(one.score),
@@ -68,7 +67,7 @@ def quality_section(
     unknown = [
         (words(name).capitalize(), why_not_learnt(name, how["missing_because"]))
         for name in MEANINGS
-        if name not in known
+        if name not in how["serves"]
     ]
     return Section(NAME, TITLE, {"several": several, "single": single, "unknown": unknown, "how": how})
 
