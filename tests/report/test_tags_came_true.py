@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from userprofile.report.page import template_of
-from userprofile.report.tastes import Checked, Foretold, foretold, tags_section
+from userprofile.report.tastes import CameTrue, Foretold, foretold, tags_section
 from userprofile.tags.definition import Tag
 
 
@@ -52,9 +52,9 @@ def test_the_section_shows_it_where_it_was_checked_and_why_the_rest_was_not() ->
     tags = [Tag(name="<b>lapsed", expects="buys", **bare), Tag(name="<i>", **bare)]
     tags.append(Tag(name="gone", expects="buys nothing", **bare))
     said = (rows("<b>lapsed", precision=0.2, passed=None), rows("few", passed=None), rows("many"))
-    told = Checked.of(frame(*said), tags)
+    told = CameTrue.of(frame(*said), tags)
     page = template_of("sections/tags.html")
-    shown = page.render(values=tags_section(counts, 4, checked=told).values)
+    shown = page.render(values=tags_section(counts, 4, came_true=told).values)
     assert "as of 2026-01-01" in shown
     assert '<th scope="row">&lt;b&gt;lapsed</th>' in shown
     assert 'class="state failed">no better than its base rate</span> <small>too few to be sure</small>' in shown

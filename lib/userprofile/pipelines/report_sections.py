@@ -117,7 +117,7 @@ def tags_section(run: Run, moment: Moment, profiled: Profiled | None) -> Section
         return tastes.tags_section(counts, users, catalogue=tag_catalogue(run))
     last = checks.filter(pl.col("checked_at") == pl.col("checked_at").max())
     tags = run.config.tags.file.on(last["as_of_date"][0])
-    return tastes.tags_section(counts, users, checked=tastes.Checked.of(last, tags), catalogue=tag_catalogue(run))
+    return tastes.tags_section(counts, users, came_true=tastes.CameTrue.of(last, tags), catalogue=tag_catalogue(run))
 
 
 def examples(run: Run, profiled: Profiled) -> Sequence[dict[str, Any]]:

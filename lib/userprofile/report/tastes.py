@@ -91,16 +91,16 @@ def _with_interval(row: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CameTrue:
     """What was held against the label window after the date `as_of`, and the names of tags that were not."""
 
     as_of: str
-    came_true: Sequence[Foretold]
+    told: Sequence[Foretold]
     foretell_nothing: Sequence[str]  # say what was, not what follows
     not_seen: Sequence[str]  # nobody had them, or nobody did what they foretell
 
     @classmethod
-    def of(cls, checks: pl.DataFrame, tags: Sequence[Tag]) -> Checked:
+    def of(cls, checks: pl.DataFrame, tags: Sequence[Tag]) -> CameTrue:
         """Of rows of ops.checks of one check, at least one, and the tags of its date."""
         seen = set(checks.filter(pl.col("check") == "tags")["subject"])
         nothing = [tag.name for tag in tags if not tag.expects]
@@ -108,7 +108,7 @@ class Checked:
         return cls(str(checks["as_of_date"].max()), foretold(checks), nothing, not_seen)
 
 
-def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = None, catalogue: str = "") -> Section:
+def tags_section(tags: pl.DataFrame, users: int, *, came_true: CameTrue | None = None, catalogue: str = "") -> Section:
     """`tags` are rows (tag, users); `catalogue` is where the page of all tags lies, if anywhere."""
     if tags.is_empty():
         return Section.without(TAGS, TAGS_TITLE, "no user has a tag")
@@ -121,7 +121,7 @@ def tags_section(tags: pl.DataFrame, users: int, *, checked: Checked | None = No
         if part
     ]
     more = tags.height - shown.height
-    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "checked": checked, "catalogue": catalogue})
+    return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "came_true": came_true, "catalogue": catalogue})
 
 
 def _shares(level: pl.DataFrame) -> dict[str, float]:
