@@ -44,6 +44,18 @@ def test_an_image_that_is_not_there_has_no_hash(image: str, tmp_path: Path) -> N
     assert [hashed for _, hashed, _ in of(None, None, image, tmp_path)] == ([None] if image else [])
 
 
+def test_what_lies_outside_the_folder_is_not_read_however_it_is_named(tmp_path: Path) -> None:
+    folder, secret = tmp_path / "images", tmp_path / "secret.png"
+    (tmp_path / "images-of-others").mkdir()
+    folder.mkdir()
+    for file in (secret, tmp_path / "images-of-others" / "a.png"):
+        file.write_bytes(b"1")
+    (folder / "link.png").symlink_to(secret)
+    names = ["../secret.png", str(secret), secret.as_uri(), "link.png", "x/../../secret.png", "%2e%2e/secret.png"]
+    for name in [*names, f"{folder.as_uri()}/../secret.png", "../images-of-others/a.png"]:
+        assert [hashed for _, hashed, _ in of(None, None, name, folder)] == [None], name
+
+
 def test_an_image_beyond_reason_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "large.png").write_bytes(b"123")
     monkeypatch.setattr(sources, "LARGEST_IMAGE", 2)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import posixpath
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -27,8 +29,8 @@ def contents_of(title: str | None, description: str | None, image: str | None, *
         yield TEXT, content_hash(TEXT, text.encode()), text
     if image and image.strip():
         place = image_place(image.strip(), folder)
-        content = read_image(place)
-        yield IMAGE, content_hash(IMAGE, content) if content is not None else None, place
+        content = read_image(place) if place else None
+        yield IMAGE, content_hash(IMAGE, content) if content is not None else None, place or image
 
 
 def content_hash(kind: str, content: bytes) -> str:
@@ -36,9 +38,22 @@ def content_hash(kind: str, content: bytes) -> str:
     return hashlib.sha256(MODELS[kind].encode() + b"\0" + content).hexdigest()[:32]
 
 
-def image_place(image: str, folder: str) -> str:
-    """A URI or an absolute path as it is, anything else below the folder, which is a URI."""
-    return image if "://" in image or image.startswith("/") else f"{folder}/{quote(image)}"
+def image_place(image: str, folder: str) -> str | None:
+    """What a catalogue names, as a URI; None where it leads out of the folder, itself a URI: a log opens no other file.
+
+    >>> image_place("a b.png", "s3://shop/images"), image_place("../keys.png", "s3://shop/images")
+    ('s3://shop/images/a%20b.png', None)
+    """
+    named = f"file://{quote(image)}" if image.startswith("/") else f"{folder}/{quote(image)}"
+    place = image if "://" in image else named
+    return place if _resolved(place).startswith(f"{_resolved(folder).rstrip('/')}/") else None
+
+
+def _resolved(uri: str) -> str:
+    """Without steps back and, of this machine's files, without links."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path).replace("\0", "")
+    return parts._replace(path=os.path.realpath(path) if parts.scheme == "file" else posixpath.normpath(path)).geturl()
 
 
 def read_image(place: str) -> bytes | None:

@@ -67,7 +67,7 @@ def _explain(run: Run, tables: dict[str, TableVersion], as_of: AsOf, path: Path)
     content = run.store.read(tables[ITEM_CONTENT], SilverItemContent).where("image_vector is not null")
     taste = _taste(run, content, met)
     rows, folder = _pictured(run, tables["silver.items"], content, [*likely, *met]), image_folder(run)
-    files = [read_image(image_place(row["image"].strip(), folder)) or b"" for row in rows]
+    files = [read_image(image_place(row["image"].strip(), folder) or "") or b"" for row in rows]
     maps = ImageActivations.cached().maps(files, taste.towards, taste.middle)
     shown = [
         ImageMap(
