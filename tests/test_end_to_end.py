@@ -440,8 +440,12 @@ def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(fir
     assert pretrained["exit_code"] == 0, pretrained
     assert pretrained["metrics"]["pretrain_model"]["validation_contrast"] > 0
     frozen = "finetune_model.frozen=[event,history]"
-    tuned = once("--set", "finetune_model.task=purchase", "finetune_model.epochs=2", frozen, job=finetune_model)
+    settings = ["--set", "finetune_model.task=purchase", "finetune_model.epochs=2", frozen]
+    tuned = once(*settings, job=finetune_model)
     assert tuned["exit_code"] == 0, tuned
+    again = once(*settings, job=finetune_model)
+    assert again["steps"] == {"finetune_model": 0.0}
+    assert again["metrics"] == tuned["metrics"]
     figures = tuned["metrics"]["finetune_model"]
     model = folder / "models" / figures["model_version"]
     measures = json.loads((model / "metrics.json").read_text())

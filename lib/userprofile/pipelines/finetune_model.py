@@ -42,8 +42,10 @@ def finetune_model(run: Run) -> Step:
     if run.config.finetune_model.start == "pretrained":
         parameters["pretrained"] = pretraining_of(run, as_of)
     work = partial(_finetune, run, examples, dense, as_of)
+    last = run.last("finetune_model", as_of=as_of)
+    gone = last is not None and not Path(run.config.models, last["metrics"]["model_version"]).is_dir()
     return run.step(
-        "finetune_model", work, inputs=[examples], sections=SECTIONS, parameters=parameters, as_of=as_of, again=True
+        "finetune_model", work, inputs=[examples], sections=SECTIONS, parameters=parameters, as_of=as_of, again=gone
     )
 
 
