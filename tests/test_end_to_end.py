@@ -31,6 +31,7 @@ from userprofile.pipelines.rollback_model import rollback_model
 from userprofile.pipelines.run import run_path
 from userprofile.pipelines.steps import Run
 from userprofile.pipelines.train_model import train_model
+from userprofile.report.tracking import mlflow_at
 from userprofile.tables.maintenance import tables_below
 
 pytestmark = pytest.mark.slow
@@ -223,6 +224,11 @@ def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once,
                 assert shown == pytest.approx(measures, rel=1e-3, abs=1e-4), (one["head"], split, model)
     html = next((folder / "report").rglob("evaluation.html")).read_text()
     assert all(f'<section id="{name}">' in html for name in HEADS)
+    client = mlflow_at(f"sqlite:///{next((folder / 'report').rglob('mlflow.db'))}")
+    (tracked,) = client.search_runs([client.get_experiment_by_name("demo_shop").experiment_id])
+    assert tracked.info.run_name == version
+    how = {name: tracked.data.params[name] for name in ("epochs", "batch_rows", "training_version", "network.encoder")}
+    assert how == {"epochs": "2", "batch_rows": "64", "training_version": "1", "network.encoder": "gru"}
     assert once(job=evaluate_model)["steps"] == {"evaluate_model": 0.0}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import yaml
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -23,6 +24,7 @@ from userprofile.pipelines.judgements import JUDGEMENTS, arrays_of
 from userprofile.pipelines.models import model_files, needed_model
 from userprofile.pipelines.scoring import judged
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.train_model import CONFIG_FILE
 from userprofile.report.evaluation import evaluation_page, figures
 from userprofile.report.tracking import mlflow_at, weights_of, write_mlflow, write_tensorboard
 from userprofile.schemas.gold import ModelJudgements
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 PAGE, FIGURES, EVENTS = "evaluation.html", "evaluation.json", "tensorboard"
 DATABASE, ARTIFACTS = "mlflow.db", "mlflow"
+_TOLD_OF_MODEL = ("as_of_date", "training_version", "examples", "processes", "code_version")
 
 
 def evaluate_model(run: Run) -> Step:
@@ -140,15 +143,21 @@ def _write(run: Run, folder: Path, evaluations: list[dict[str, Any]], model: dic
     return told
 
 
+def _settings_of(model: Path) -> dict[str, str]:
+    """Those that it was trained by, which are not always the present ones."""
+    settings = yaml.safe_load((model / CONFIG_FILE).read_text(encoding="utf-8"))["train_model"]
+    network = {f"network.{name}": value for name, value in settings.pop("network").items()}
+    return {name: str(value) for name, value in {**settings, **network}.items()}
+
+
 def _track(run: Run, folder: Path, numbers: dict[str, float], model: dict[str, Any], mlflow: MlflowClient) -> None:
-    network = run.config.train_model.network.model_dump(exclude={"task_weight"})
-    settings = {"as_of_date": str(model["as_of_date"]), **{name: str(value) for name, value in network.items()}}
+    folder_of_model = Path(run.config.models, model["model_version"])
     write_mlflow(
         mlflow,
         experiment=run.config.source.name,
         model_version=model["model_version"],
         figures=numbers,
-        settings=settings,
-        files={"model": Path(run.config.models, model["model_version"]), "report": folder / PAGE},
+        settings={**{name: str(model[name]) for name in _TOLD_OF_MODEL}, **_settings_of(folder_of_model)},
+        files={"model": folder_of_model, "report": folder / PAGE},
         artifacts=None if run.config.evaluate_model.mlflow else folder.resolve() / ARTIFACTS,
     )

@@ -46,6 +46,7 @@ from userprofile.training.trained import EVALUATED_SPLITS, EVENT_TABLES, METRICS
 from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
+CONFIG_FILE = "config.yaml"
 
 
 def train_model(run: Run) -> Step:
@@ -84,7 +85,7 @@ def _train(run: Run, examples: TableVersion, dense: Sequence[str], as_of: date) 
     measures["not_learnt"] = not_learnt
     space = space_of_model(run, examples, model_version, files)
     files |= with_space(space, measures)
-    files["config.yaml"] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
+    files[CONFIG_FILE] = yaml.safe_dump(run.config.model_dump(mode="json"), sort_keys=False).encode()
     write_model(Path(run.config.models) / model_version, files)
     row = {
         "model_version": model_version,
