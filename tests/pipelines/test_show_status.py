@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from userprofile.errors import ConflictError, DataGateError, UsageError
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.job import run_job
+from userprofile.pipelines.log import Log
 from userprofile.pipelines.rerun import rerun
 from userprofile.pipelines.show_status import show_status
 from userprofile.tables.locks import Holder, one_job, present_holder
@@ -125,6 +126,13 @@ def test_a_run_again_is_started_with_the_same_words_and_its_date(job, look, refi
     assert arguments[-2:] == ["--as-of", "2024-01-21"]
     told, said = look(again, "--source", refined, "--run", "nobody")
     assert (told["exit_code"], "ops.jobs knows no such run" in said) == (2, True)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_gets_lines_for_people_and_whatever_else_reads_gets_objects(is_terminal, monkeypatch):
+    monkeypatch.delenv("USERPROFILE_LOG")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal, raising=False)
+    assert Log.of_run("build_features", "run 1").is_json is not is_terminal
 
 
 def test_lines_are_objects_where_machines_read_them(job, refined, monkeypatch):
