@@ -184,6 +184,8 @@ def _start(run: Run, log: Log, options: argparse.Namespace, *, looks_only: bool)
         settings=settings.settings,
         verbose=options.verbose,
     )
+    # A session that was there already has a name of its own.
+    spark.sparkContext.setJobGroup(log.correlation_id, f"userprofile {log.job} {log.run_id}")
     require_resources(spark.sparkContext, within=settings.resources_timeout)
     run.store = store_of(spark, run.store.root, settings.catalog, run.run_id)
 

@@ -69,6 +69,7 @@ def weights_of(network: bytes) -> dict[str, np.ndarray]:
 def mlflow_at(address: str) -> MlflowClient:
     """A client of MLflow's database or server there; raises EnvironmentMismatchError where it does not answer."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its own 7 take minutes
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # where each line is an object
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
