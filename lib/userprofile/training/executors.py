@@ -13,7 +13,6 @@ from typing import Any, TextIO
 
 from userprofile.errors import EnvironmentMismatchError, RankLostError
 from userprofile.spark.code import code_archive
-from userprofile.spark.resources import require_slots
 from userprofile.training.beats import Beats
 from userprofile.training.log import Log
 from userprofile.training.processes import SECONDS_BETWEEN_CHECKS, interrupted, or_interrupted
@@ -29,6 +28,9 @@ def train_on_executors(
     import horovod.spark
     from horovod.runner import gloo_run
     from horovod.runner.common.util import network
+
+    # As of Horovod, no rank and no launcher of this machine's processes needs it.
+    from userprofile.spark.resources import require_slots
 
     require_slots(spark.sparkContext, processes, within=slots_within)
     _require_gloo()
