@@ -182,8 +182,8 @@ def once_ranks_learn(change: Callable[[str], None], table: str) -> Callable[[str
 
     def report(line: str) -> None:
         if line.startswith("epoch 1/"):
-            change(table)
             assert rank(0).is_running()
+            change(table)
 
     return report
 
