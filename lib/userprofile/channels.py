@@ -52,7 +52,7 @@ def hour_codes(age_days: np.ndarray, dates: np.ndarray) -> np.ndarray:
 def weekday_codes(age_days: np.ndarray, dates: np.ndarray) -> np.ndarray:
     """1 for Monday to 7 for Sunday, by days that begin at the as-of date's hour.
 
-    >>> weekday_codes(np.array([0.5, 1.0, 1.5]), np.zeros(3)).tolist()  # before 1970-01-01, a Thursday
+    >>> weekday_codes(np.array([0.5, 1.0, 1.5]), np.zeros(3, int)).tolist()  # before 1970-01-01, a Thursday
     [3, 3, 2]
     """
     day = dates + np.floor(-age_days.astype(np.float64)).astype(np.int64)

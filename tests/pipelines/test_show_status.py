@@ -140,7 +140,7 @@ def test_lines_are_objects_where_machines_read_them(job, refined, monkeypatch):
     monkeypatch.setenv("USERPROFILE_CORRELATION_ID", "dag 7")
 
     def fails(run):
-        assert run.spark.sparkContext.getLocalProperty("spark.jobGroup.id") == "dag 7"
+        assert run.spark.sparkContext.getLocalProperty("spark.job.description") == "userprofile fails dag 7"
         run.say('a "quoted" line')
         raise DataGateError("too few rows", fix="more rows")
 

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyspark import inheritable_thread_target
+
 from userprofile.pipelines import report_sections as part
 from userprofile.pipelines.build_card import CARDS, write_cards
 from userprofile.pipelines.report_head import head_of
@@ -71,6 +73,6 @@ def _sections(
     ]
     # While Spark plans the queries of one section it has those of another to run.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        shown = list(pool.map(lambda make: make(), made))
+        shown = list(pool.map(inheritable_thread_target(run.spark)(lambda make: make()), made))
     last = tables_section(origins(run, moment))
     return [steps, *shown, last] if moment.failure or profiled is None else [*shown, steps, last]

@@ -104,7 +104,7 @@ def _infer(
         profiles.unpersist()
     if never:
         run.say(f"warning: nobody has the tags {', '.join(never)}; make build_tag_catalogue shows their rules")
-    figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of), "tags_of_nobody": never}
+    figures: dict[str, Any] = {"profiles": written.rows, "as_of_date": str(as_of), "tags_of_nobody": len(never)}
     figures |= {"model_version": model["model_version"]} if model else {}
     return Outcome(
         [written, *write_changes(run, written, as_of), *([checks] if checks else [])],

@@ -184,8 +184,8 @@ def _start(run: Run, log: Log, options: argparse.Namespace, *, looks_only: bool)
         settings=settings.settings,
         verbose=options.verbose,
     )
-    # A session that was there already has a name of its own.
-    spark.sparkContext.setJobGroup(log.correlation_id, f"userprofile {log.job} {log.run_id}")
+    # A session that was there already has a name of its own, and its platform stops work by groups of its own.
+    spark.sparkContext.setJobDescription(f"userprofile {log.job} {log.correlation_id}")
     require_resources(spark.sparkContext, within=settings.resources_timeout)
     run.store = store_of(spark, run.store.root, settings.catalog, run.run_id)
 

@@ -65,8 +65,7 @@ def side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
         "there", F.lit(True)
     )
     present = now.select(*_COMPARED).withColumn("here", F.lit(True))
-    # Hashed, for sorting a million users by their pseudonyms, twice, is most of what the join costs otherwise.
-    joined = present.hint("shuffle_hash").join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
+    joined = present.join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
     return joined.withColumns({"is_there": F.col("here").isNotNull(), "was_there": F.col("there").isNotNull()})
 
 

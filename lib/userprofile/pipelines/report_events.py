@@ -64,8 +64,8 @@ def events_before(run: Run, moment: Moment, as_of: AsOf) -> DataFrame:
 
 
 def month_of(column: str, first: datetime, end: datetime, zone: ZoneInfo) -> Column:
-    """The month of times from `first` to `end`, told by the instants at which months begin: to take each time apart
-    costs four times as much as to read it.
+    """The month of times from `first` to `end`, told by the instants at which months begin: to read times and to take
+    each apart is four times as long.
     """
     begun, ends = (12 * local.year + local.month - 1 for local in (first.astimezone(zone), end.astimezone(zone)))
     starts = [datetime(month // 12, month % 12 + 1, 1, tzinfo=zone) for month in range(begun + 1, ends + 1)]
