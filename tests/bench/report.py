@@ -48,7 +48,8 @@ def main() -> int:
 
 def measures_of(folder: Path) -> Iterator[Measure]:
     """Of the page of a date that has one before it."""
-    as_of = date.fromisoformat(ran(folder, "run", source=SOURCE)["as_of"])
+    scored = ran(folder, "run", source=SOURCE)["metrics"]["infer_profiles"]
+    as_of = date.fromisoformat(scored["as_of_date"])
     before = [*SOURCE, "--as-of", str(as_of - timedelta(days=7))]
     for job in ("build_features", "infer_profiles"):
         ran(folder, job, source=before)
