@@ -149,7 +149,7 @@ bench-pretraining: install ## measure what pre-training brings to 1, 10 and 100 
 bench-reasons: install ## measure what reasons cost beside scores, and whether they are those of the slow way; 6 minutes
 	@$(PYTHON) tests/bench/reasons.py
 
-bench-report: install ## measure how long the page of a million users takes to make, and its size; 8 minutes, SMALL=1 for a quick run
+bench-report: install ## measure how long the page of a million users takes to make, and its size; 6 minutes, SMALL=1 for a quick run
 	@$(PYTHON) tests/bench/report.py
 
 bench-startup: install ## measure how long a job takes to start, and the whole path with nothing to do; 5 minutes
