@@ -66,7 +66,7 @@ def keep_table(area: str, measures: Iterable[Measure], tables: Path) -> None:
     head, *rest = re.split(r"^## ", text, flags=re.MULTILINE)
     sections = {section.partition("\n")[0].strip(): section.partition("\n")[2].strip("\n") for section in rest}
     sections[area] = _section(list(measures))
-    parts = [head.rstrip("\n"), *(f"## {name}\n{body}" for name, body in sorted(sections.items()))]
+    parts = [head.rstrip("\n"), *(f"## {name}\n\n{body.strip()}" for name, body in sorted(sections.items()))]
     tables.parent.mkdir(parents=True, exist_ok=True)
     tables.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
