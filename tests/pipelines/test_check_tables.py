@@ -7,7 +7,9 @@ import pytest
 from deltalake import DeltaTable
 
 from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.build_training_set import build_training_set
 from userprofile.pipelines.check_tables import check_tables
+from userprofile.pipelines.checked_tables import BEFORE_PROFILES
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
@@ -86,6 +88,49 @@ def test_events_that_are_of_another_kind_than_before_are_stopped_where_that_is_e
         assert dict(told.select("subject", "passed").iter_rows()) == {"action": not code, "price": True}
 
 
+@pytest.mark.slow
+def test_a_feed_that_stalls_publishes_nothing_although_rows_only_grow(job, mapping, log, header, expecting, tmp_path):
+    """A hundred events a week, then one a day: more than ever in all, and next to none of late."""
+
+    def events_of(week: int, number: int) -> list[str]:
+        days = [f"2024-01-{1 + 7 * week + place % 7:02d} 10:{place % 60:02d}" for place in range(number)]
+        return [f"u{place % 30},i1,view,{day},1.00\n" for place, day in enumerate(days)]
+
+    def taken_in(end: str, rows: list[str]):
+        path = log(header + "".join(rows), f"until-{end}.csv")
+        return job("run", run_path, "--source", mapping, "--input", path, "--as-of", end)
+
+    for end, rows in (("2024-01-15", [*events_of(0, 100), *events_of(1, 100)]), ("2024-01-22", events_of(2, 100))):
+        ended = taken_in(end, rows)
+        assert ended.code == 0, ended.errors
+    good = rows_of(tmp_path, "gold/user_profiles")
+    assert good["as_of_date"].n_unique() == 2
+    stalled = taken_in("2024-01-29", events_of(3, 7))
+    assert (stalled.code, "rows: rows_of_7_days 7, expected at least 50" in stalled.errors) == (3, True), stalled.errors
+    assert rows_of(tmp_path, "gold/user_profiles").equals(good)
+    told = rows_of(tmp_path, "ops/checks").filter(pl.col("measure") == "rows_of_7_days").sort("as_of_date")
+    assert told.select("value", "base_rate").rows() == [(100, None), (100, 100), (7, 100)]
+
+    late, date = log(header + "".join(events_of(3, 100)), "late.csv"), ("--as-of", "2024-01-29")
+    assert job("ingest_events", ingest_events, "--source", mapping, "--input", late).code == 0
+    for pipeline in (refine_events, build_features, check_tables):
+        ended = job(pipeline.__name__, pipeline, "--source", mapping, *date)
+        assert ended.code == 0, ended.errors
+    examples = expecting("gold.training_examples", "{rows: 1000000}")
+    ended = job("build_training_set", build_training_set, "--source", mapping, *date, *examples)
+    assert (ended.code, "gold.training_examples as of 2024-01-29 is not as expected" in ended.errors) == (3, True)
+
+
+def test_any_table_that_is_there_before_profiles_is_checked_where_it_is_named(job, refined, expecting):
+    assert job("build_features", build_features, "--source", refined).code == 0
+    for table in BEFORE_PROFILES.keys() - {"silver.item_content"}:
+        too_many = expecting(table, "{rows: 1000000, unique: true}")
+        ended = job("check_tables", check_tables, "--source", refined, *too_many)
+        assert (ended.code, f"{table} as of 2024-01-21 is not as expected" in ended.errors) == (3, True), ended.errors
+    absent = job("check_tables", check_tables, "--source", refined, *expecting("silver.item_content", "{rows: 1}"))
+    assert (absent.code, "make embed_items" in absent.errors) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("table", "text", "told"),
     [
@@ -96,6 +141,8 @@ def test_events_that_are_of_another_kind_than_before_are_stopped_where_that_is_e
             "gold.user_profiles.columns: the table has no such column",
         ),
         ("gold.user_profiles", "{columns: {orders_all: {nulls: 2}}}", "nulls"),
+        ("silver.items", "{rows: 1, recent_rows: 0.5}", "silver.items.recent_rows: rows of the table have no time"),
+        ("silver.events", "{columns: {action: {most: 2}}}", "silver.events.columns.action: no number"),
     ],
 )
 @pytest.mark.parametrize("pipeline", [check_tables, run_path])

@@ -33,6 +33,7 @@ class TableExpectation(BaseModel):
     rows: int  # at least
     fewer: Annotated[float, Field(ge=0, le=1)] | None = None  # share of the usual number by which rows may be fewer
     more: Annotated[float, Field(gt=0)] | None = None  # and more
+    recent_rows: Annotated[float, Field(ge=0, le=1)] | None = None  # as fewer, of rows of the last days alone
     unique: bool = False  # whether a key may be there once only
     columns: dict[str, ColumnExpectation] = Field(default_factory=dict)
 
@@ -58,7 +59,7 @@ def findings(
     *,
     rows: int,
     keys: int,
-    earlier: Sequence[int],
+    earlier: Sequence[float],
     columns: Mapping[str, Mapping[str, float | None]],
 ) -> list[Finding]:
     """Of a table with so many rows and different keys; `earlier` are the rows of dates before.
@@ -80,6 +81,18 @@ def findings(
         if limits.most is not None and most is not None:
             found.append(_at_most(name, "most", most, limits.most))
     return found
+
+
+def recent_measure(days: int) -> str:
+    """What the number of rows of the last days is called: others are not to be compared with it."""
+    return f"rows_of_{days}_days"
+
+
+def recent_finding(rows: int, *, days: int, fewer: float, earlier: Sequence[float]) -> Finding:
+    """Rows of the last days, beside those that as many days had on dates before; where there were none all pass."""
+    usual = median(earlier) if earlier else None
+    found = _at_least(OF_TABLE, recent_measure(days), rows, (usual or 0) * (1 - fewer))
+    return replace(found, usual=usual)
 
 
 def drift_findings(expected: TableExpectation, found: Sequence[Drift]) -> list[Finding]:

@@ -11,6 +11,7 @@ class CheckTables(Section):
 
     dates: Count
     days: Count
+    recent_days: Count
     drift_rows: Count
     seed: int
     tables: dict[str, TableExpectation]

@@ -23,6 +23,7 @@ from userprofile.pipelines.engine import (
 from userprofile.pipelines.examples import EXAMPLES, examples_schema
 from userprofile.pipelines.population import population_statistics
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.table_checks import require_written
 from userprofile.pipelines.written_parts import WritingParts
 from userprofile.tables.store import TableVersion
 from userprofile.windows import AsOf, Window, split_dates
@@ -75,7 +76,8 @@ def _build(run: Run, events: TableVersion, log: LogRange, as_of: AsOf) -> Outcom
     written = run.store.replace_parts(parts, EXAMPLES, examples.schema(), partition=SPLIT)
     splits = Counter(date.split for date in dates)
     figures = {"examples": written.rows, "as_of_dates": len(dates), "category_level": level}
-    return Outcome([written], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
+    checks = require_written(run, written, as_of=as_of.date)
+    return Outcome([written, *checks], {**figures, **{f"{split}_dates": count for split, count in splits.items()}})
 
 
 @dataclass(frozen=True)

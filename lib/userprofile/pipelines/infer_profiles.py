@@ -18,6 +18,7 @@ from userprofile.explain.wording import Wording
 from userprofile.features.catalogue import user_features_schema
 from userprofile.heads.serving import Serving
 from userprofile.inference.space import SPACE_FILE, Space
+from userprofile.pipelines.checked_tables import require_expectations
 from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.engine import KEY, feature_catalogue
 from userprofile.pipelines.models import model_files
@@ -26,7 +27,7 @@ from userprofile.pipelines.promote_model import decide_on_new
 from userprofile.pipelines.scoring import scored
 from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
-from userprofile.pipelines.table_checks import SECTION, dates_beside, require_expectations, require_quality
+from userprofile.pipelines.table_checks import SECTION, dates_beside, require_quality
 from userprofile.pipelines.tag_counts import never_given
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.tagging import FOUND, values_of, with_found

@@ -8,13 +8,13 @@ from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.build_report import build_report
 from userprofile.pipelines.build_training_set import build_training_set
 from userprofile.pipelines.check_tables import check_tables
+from userprofile.pipelines.checked_tables import require_expectations
 from userprofile.pipelines.generate_demo_shop import DEMO_SHOP, generate_demo_shop
 from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.segment_users import segment_users
 from userprofile.pipelines.steps import Run
-from userprofile.pipelines.table_checks import require_expectations
 from userprofile.pipelines.tag_rules import require_tags
 from userprofile.pipelines.train_model import train_model
 

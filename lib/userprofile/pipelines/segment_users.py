@@ -16,6 +16,7 @@ from userprofile.pipelines.dates import log_range, scoring_date
 from userprofile.pipelines.infer_profiles import PROFILES
 from userprofile.pipelines.segment_differences import described
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.pipelines.table_checks import require_written
 from userprofile.schemas.gold import Segments, UserSegments
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.segments.clusters import Clusters, fitted
@@ -68,7 +69,10 @@ def _segment(
     }
     segments = described(run, of_users, profiles, features, told)
     also = run.store.replace_small(segments, SEGMENTS, Segments, where=where)
-    return Outcome([written, also], {"users": written.rows, "segments": segments.height, **_figures(told)})
+    checks = [one for table in (written, also) for one in require_written(run, table, as_of=as_of)]
+    return Outcome(
+        [written, also, *checks[-1:]], {"users": written.rows, "segments": segments.height, **_figures(told)}
+    )
 
 
 def _clusters(run: Run, profiles: DataFrame) -> Clusters:

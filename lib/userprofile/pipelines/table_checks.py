@@ -5,58 +5,52 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import dataframely as dy
 import polars as pl
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.audit.drift import Drift, drifts
-from userprofile.audit.limits import OF_TABLE, Finding, TableExpectation, drift_findings, findings
-from userprofile.errors import DataGateError, UsageError
-from userprofile.features.catalogue import user_features_schema
-from userprofile.pipelines.engine import feature_catalogue
+from userprofile.audit.limits import (
+    OF_TABLE,
+    Finding,
+    TableExpectation,
+    drift_findings,
+    findings,
+    recent_finding,
+    recent_measure,
+)
+from userprofile.errors import DataGateError
+from userprofile.pipelines.checked_tables import classes
 from userprofile.pipelines.steps import Run
-from userprofile.schemas.events import SilverEvents
 from userprofile.schemas.ops import OpsChecks
-from userprofile.schemas.profiles import UserProfiles
 from userprofile.tables.store import TableVersion
 
 CHECKS = "ops.checks"
 SECTION = "check_tables"
 
 
-def classes(run: Run) -> dict[str, type[dy.Schema]]:
-    """Of the tables that may be expected something of."""
-    catalogue = feature_catalogue(run.config.build_features, run.config.source.timezone)
-    features = user_features_schema(catalogue)
-    return {"silver.events": SilverEvents, "gold.user_features": features, "gold.user_profiles": UserProfiles}
-
-
-def require_expectations(run: Run) -> None:
-    """Raise UsageError for the first expectation of a table or a column that is not there."""
-    known = classes(run)
-    for table, expected in run.config.check_tables.tables.items():
-        key = f"check_tables.tables.{table}"
-        if table not in known:
-            raise UsageError(f"{key}: no such table is checked", expected=", ".join(known), received=table)
-        for name in expected.columns:
-            if name not in known[table].column_names():
-                raise UsageError(f"{key}.columns: the table has no such column", expected="one of its", received=name)
-
-
 def require_quality(
-    run: Run, table: str, rows: DataFrame, *, as_of: date, sides: tuple[DataFrame, DataFrame] | None
+    run: Run,
+    table: str,
+    rows: DataFrame,
+    *,
+    as_of: date,
+    sides: tuple[DataFrame, DataFrame] | None = None,
+    recent: DataFrame | None = None,
 ) -> TableVersion | None:
     """Measure what is expected of the table's rows of the date, and keep the findings in ops.checks.
 
-    Drift is told from the first to the second of `sides`, if there are any. None where nothing is expected.
+    Drift is told from the first to the second of `sides`, if there are any. `recent` are the rows of the last days, of
+    a table that holds all that ever came. None where nothing is expected.
     Raises DataGateError, after all was measured, for whatever is not as expected.
     """
     expected = run.config.check_tables.tables.get(table)
     if expected is None:
         return None
     measured = _measured(rows, expected, classes(run)[table].primary_key())
-    found = findings(expected, earlier=_rows_before(run, table, as_of), **measured)
+    found = findings(expected, earlier=_earlier(run, table, as_of, "rows"), **measured)
+    if expected.recent_rows is not None and recent is not None:
+        found.append(_of_recent(run, table, expected.recent_rows, recent.count(), as_of))
     found += drift_findings(expected, _drifts(run, table, expected, sides) if sides else [])
     written = _write(run, table, as_of, found, measured["rows"])
     if broken := [one.told() for one in found if not one.passed]:
@@ -67,6 +61,17 @@ def require_quality(
             fix="mend the data, or the expectation; what was published before stands as it was",
         )
     return written
+
+
+def require_written(run: Run, written: TableVersion, *, as_of: date, where: str = "true") -> list[TableVersion]:
+    """The same of a table that comes after the gate, of its rows for which `where` holds, once they are written: where
+    they are not as expected, the step that wrote them is not done. The version of ops.checks, if anything is expected.
+    """
+    if written.table not in run.config.check_tables.tables:
+        return []
+    rows = run.store.read(written, classes(run)[written.table]).where(where)
+    checks = require_quality(run, written.table, rows, as_of=as_of)
+    return [checks] if checks else []
 
 
 def dates_beside(rows: DataFrame, as_of: date, now: DataFrame | None = None) -> tuple[DataFrame, DataFrame] | None:
@@ -83,7 +88,9 @@ def _measured(rows: DataFrame, expected: TableExpectation, key: list[str]) -> di
     asked: list[Column] = [F.count("*").alias("rows")]
     asked.append((F.count_distinct(*key) if expected.unique else F.lit(0)).alias("keys"))
     for name in expected.columns:
-        number = F.col(name).cast("double")
+        limits = expected.columns[name]
+        ranged = limits.least is not None or limits.most is not None
+        number = F.col(name).cast("double") if ranged else F.lit(None)
         asked += [F.count_if(F.col(name).isNull()).alias(f"{name} nulls")]
         asked += [F.min(number).alias(f"{name} least"), F.max(number).alias(f"{name} most")]
     row = rows.agg(*asked).collect()[0]
@@ -111,15 +118,21 @@ def _drifts(run: Run, table: str, expected: TableExpectation, sides: tuple[DataF
     return found
 
 
-def _rows_before(run: Run, table: str, as_of: date) -> list[int]:
-    """Of the last dates that were as expected."""
+def _of_recent(run: Run, table: str, fewer: float, rows: int, as_of: date) -> Finding:
+    days = run.config.check_tables.recent_days
+    return recent_finding(rows, days=days, fewer=fewer, earlier=_earlier(run, table, as_of, recent_measure(days)))
+
+
+def _earlier(run: Run, table: str, as_of: date, measure: str) -> list[float]:
+    """What was measured of the table on the last dates that were as expected."""
     if not run.store.exists(CHECKS):
         return []
     told = run.store.small(run.store.pin(CHECKS), OpsChecks).filter(
         (pl.col("check") == table) & (pl.col("subject") == OF_TABLE) & (pl.col("as_of_date") < as_of)
     )
-    good = told.group_by("as_of_date").agg(pl.col("passed").all(), pl.col("rows").first()).filter("passed")
-    return good.sort("as_of_date").tail(run.config.check_tables.dates)["rows"].to_list()
+    measured = pl.col("value").filter(pl.col("measure") == measure).first()
+    good = told.group_by("as_of_date").agg(pl.col("passed").all(), measured).filter("passed").drop_nulls("value")
+    return good.sort("as_of_date").tail(run.config.check_tables.dates)["value"].to_list()
 
 
 def _write(run: Run, table: str, as_of: date, found: list[Finding], rows: int) -> TableVersion:
