@@ -14,6 +14,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ SMALL = [
     "train_model.processes=1",
     "build_training_set.as_of_dates=3",
 ]
-WAREHOUSE = "warehouse/demo_shop_u200_d60_s7"
+AGAIN = ["check_tables.days=14"]  # what is checked, scored and said after is another then
 AS_OF = "2024-03-01"  # the day after the shop's last
 # What a run says of itself, its time and its folder; all else must be equal.
 OF_THE_RUN = re.compile(r"_version$|_at$|^run_id$|^source_file$|^embedding_space$|^model_version$")
@@ -138,18 +139,23 @@ class Checkout:
         found = self.folder.glob(f"logs/dag_id=demo_shop_{dag}/run_id=*/task_id={task}/attempt={attempt}.log")
         return "".join(path.read_text() for path in found)
 
-    def ended(self, dag: str) -> tuple[str, dict[str, tuple[str, int]]]:
-        """State of the DAG's one run, once it has ended, and of each of its tasks state and number of tries."""
+    def ended(self, dag: str, runs: int = 1) -> list[tuple[str, dict[str, tuple[str, int]]]]:
+        """State of each run of the DAG, the earliest date's first, once that many have ended; and of each of its tasks
+        state and number of tries.
+        """
 
         def states() -> Any:
             found = self.ask(f"dags/demo_shop_{dag}/dagRuns")["dag_runs"]
-            if not found or found[0]["state"] not in ("success", "failed"):
+            if [run["state"] in ("success", "failed") for run in found] != [True] * runs:
                 return None
-            run_id = urllib.parse.quote(found[0]["dag_run_id"])
-            tasks = self.ask(f"dags/demo_shop_{dag}/dagRuns/{run_id}/taskInstances")["task_instances"]
-            return found[0]["state"], {task["task_id"]: (task["state"], task["try_number"]) for task in tasks}
+            found.sort(key=lambda run: run["partition_key"] or run["logical_date"])
+            return [(run["state"], self.tasks(dag, run["dag_run_id"])) for run in found]
 
         return wait_for(states)
+
+    def tasks(self, dag: str, run_id: str) -> dict[str, tuple[str, int]]:
+        told = self.ask(f"dags/demo_shop_{dag}/dagRuns/{urllib.parse.quote(run_id)}/taskInstances")["task_instances"]
+        return {task["task_id"]: (task["state"], task["try_number"]) for task in told}
 
     def kill(self, dag: str, task: str, *, after: str) -> None:
         """SIGKILL for the job of the first try, once its output says that it is at work."""
@@ -158,9 +164,23 @@ class Checkout:
         assert f"jobs/{task}.py" in Path(f"/proc/{job}/cmdline").read_text()
         os.kill(job, signal.SIGKILL)
 
-    def backfill(self, dag: str, day: str) -> None:
-        """By a command of Airflow's own; its interval is the one that begins on this day."""
-        self.airflow("backfill", "create", "--dag-id", f"demo_shop_{dag}", "--from-date", day, "--to-date", day)
+    def backfill(self, dag: str, first: str, last: str) -> None:
+        """By a command of Airflow's own; intervals are those that begin on these days."""
+        self.airflow("backfill", "create", "--dag-id", f"demo_shop_{dag}", "--from-date", first, "--to-date", last)
+
+    @contextmanager
+    def cluster(self) -> Iterator[Path]:
+        """A standalone cluster that jobs are sent to while this lasts; its folder."""
+        script = ("bash", "jobs/launchers/cluster.sh")
+        port = self.environment["CLUSTER_PORT"]
+        self.run(*script, "up")
+        (self.folder / "dags" / "shop.py").write_text(
+            self.dag_file(MASTER=f"spark://127.0.0.1:{port}", SET=[*self.settings["SET"], *AGAIN])
+        )
+        try:
+            yield self.root / "build" / f"cluster-{port}"
+        finally:
+            self.run(*script, "down")
 
     def table(self, path: Path) -> pl.DataFrame:
         """Its rows in an order of their own, without what a run says of itself."""
@@ -190,11 +210,13 @@ def copied(
             ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
             shutil.copytree(checkout / folder, root / folder, ignore=ignored)
         (root / ".venv").symlink_to(sys.prefix)
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as other:
             free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+            other.bind(("127.0.0.1", 0))
+            port, master = (str(one.getsockname()[1]) for one in (free, other))
         environment = {name: value for name, value in few_rows_environment.items() if not name.startswith("AIRFLOW")}
         environment |= {"AIRFLOW_PORT": port, "AIRFLOW_VENV": str(checkout / "build" / "airflow-venv")}
+        environment["CLUSTER_PORT"] = master
         there = Checkout(root, environment | {"PYTHONPATH": str(root / "lib")})
         (there.folder / "dags").mkdir(parents=True)
         (there.folder / "dags" / "shop.py").write_text(there.dag_file())
@@ -309,11 +331,11 @@ def test_killed_jobs_are_tried_again_and_the_tables_end_as_in_an_undisturbed_run
         after = dict(zip([*jobs, "watcher"], following, strict=True))
         assert {task["task_id"]: set(task["downstream_task_ids"]) for task in tasks} == after
 
-    disturbed.backfill("retrain", "2024-02-23")
+    disturbed.backfill("retrain", "2024-02-23", "2024-02-23")
     disturbed.kill("retrain", "refine_events", after="refine_events ...")
     disturbed.kill("retrain", "train_model", after="epoch 1/2")
     tries = {job: ("success", 2 if job in ("refine_events", "train_model") else 1) for job in path}
-    assert disturbed.ended("retrain") == ("success", tries | {"watcher": ("skipped", 0)})
+    assert disturbed.ended("retrain") == [("success", tries | {"watcher": ("skipped", 0)})]
     assert "refine_events died by SIGKILL" in disturbed.log("retrain", "refine_events")
     assert f"--as-of {AS_OF}" in disturbed.log("retrain", "build_report")
     (run,) = disturbed.ask("dags/demo_shop_retrain/dagRuns")["dag_runs"]
@@ -330,15 +352,29 @@ def test_killed_jobs_are_tried_again_and_the_tables_end_as_in_an_undisturbed_run
         assert disturbed.table(table).equals(undisturbed.table(table)), table
 
 
-def test_updated_silver_starts_profiles_and_of_a_date_without_data_nothing_follows(disturbed: Checkout) -> None:
-    disturbed.backfill("events", "2024-03-08")  # after UNTIL, up to which alone there are data
-    state, tasks = disturbed.ended("profiles")
-    assert disturbed.ended("events")[0] == "success"
+def test_updated_silver_starts_profiles_on_a_cluster_and_of_a_date_without_data_nothing_follows(
+    disturbed: Checkout,
+) -> None:
+    with disturbed.cluster() as cluster:
+        disturbed.backfill("events", "2024-02-29", "2024-03-01")  # as of the day after each; data are there up to AS_OF
+        assert [state for state, _ in disturbed.ended("events", runs=2)] == ["success", "success"]
+        good, bad = disturbed.ended("profiles", runs=2)
+        master = (cluster / "master.log").read_text()
+        took_part = [path.name for path in cluster.glob("worker-*/app-*")]
+    jobs = ["build_features", "check_tables", "infer_profiles", "segment_users", "build_report"]
+    assert good == ("success", dict.fromkeys(jobs, ("success", 1)) | {"watcher": ("skipped", 0)})
+    assert len(re.findall("Registered app", master)) == 2 * 2 + len(jobs) + 1
+    assert took_part
+    said = disturbed.log("profiles", "infer_profiles")
+    assert f"--as-of {AS_OF} --master spark://" in said
+    assert re.search(r"infer_profiles: \d+ profiles", said)  # not as done before
+
+    state, tasks = bad
     assert state == "failed"
     assert (tasks.pop("build_features"), tasks.pop("watcher")) == (("failed", 1), ("failed", 1))
     assert len(tasks) == 4
     assert {state for state, _ in tasks.values()} == {"skipped"}
     said = disturbed.log("profiles", "build_features")
-    assert "as-of date 2024-03-09 lies outside the log" in said
+    assert "as-of date 2024-03-02 lies outside the log" in said
     assert "build_features ended with exit code 3" in said
     assert "failed: build_features; why is in its log" in disturbed.log("profiles", "watcher")
