@@ -445,6 +445,7 @@ def test_a_score_is_finetuned_from_a_body_that_was_pretrained_without_labels(fir
     pretrained = once("--set", "pretrain_model.epochs=2", job=pretrain_model)
     assert pretrained["exit_code"] == 0, pretrained
     assert pretrained["metrics"]["pretrain_model"]["validation_contrast"] > 0
+    assert once("--set", "pretrain_model.epochs=2", job=pretrain_model)["steps"] == {"pretrain_model": 0.0}
     frozen = "finetune_model.frozen=[event,history]"
     settings = ["--set", "finetune_model.task=purchase", "finetune_model.epochs=2", frozen]
     tuned = once(*settings, job=finetune_model)

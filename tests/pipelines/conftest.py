@@ -59,6 +59,12 @@ def run_below(folder: Path, name: str, pipeline: Pipeline, *arguments: str) -> i
     return run_job(name, pipeline, conf_folder=CONF, arguments=[*arguments, "--set", *settings])
 
 
+@pytest.fixture(scope="session")
+def job_below(spark: SparkSession) -> Callable[..., int]:
+    """For tests that share a folder: run_below."""
+    return run_below
+
+
 @pytest.fixture
 def job(spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
     """Runs a pipeline with command-line arguments, all that it writes below tmp_path."""

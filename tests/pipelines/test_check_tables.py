@@ -100,16 +100,14 @@ def test_a_feed_that_stalls_publishes_nothing_although_rows_only_grow(job, mappi
         path = log(header + "".join(rows), f"until-{end}.csv")
         return job("run", run_path, "--source", mapping, "--input", path, "--as-of", end)
 
-    for end, rows in (("2024-01-15", [*events_of(0, 100), *events_of(1, 100)]), ("2024-01-22", events_of(2, 100))):
-        ended = taken_in(end, rows)
-        assert ended.code == 0, ended.errors
+    ended = taken_in("2024-01-22", [row for week in range(3) for row in events_of(week, 100)])
+    assert ended.code == 0, ended.errors
     good = rows_of(tmp_path, "gold/user_profiles")
-    assert good["as_of_date"].n_unique() == 2
     stalled = taken_in("2024-01-29", events_of(3, 7))
     assert (stalled.code, "rows: rows_of_7_days 7, expected at least 50" in stalled.errors) == (3, True), stalled.errors
     assert rows_of(tmp_path, "gold/user_profiles").equals(good)
     told = rows_of(tmp_path, "ops/checks").filter(pl.col("measure") == "rows_of_7_days").sort("as_of_date")
-    assert told.select("value", "base_rate").rows() == [(100, None), (100, 100), (7, 100)]
+    assert told.select("value", "base_rate").rows() == [(100, None), (7, 100)]
 
     late, date = log(header + "".join(events_of(3, 100)), "late.csv"), ("--as-of", "2024-01-29")
     assert job("ingest_events", ingest_events, "--source", mapping, "--input", late).code == 0

@@ -47,7 +47,8 @@ def replay_quarantine(run: Run) -> Step:
     quarantine = run.pinned("quarantine.events", made_by="refine_events")
     numbers = _file_numbers(run.store.read(quarantine, QuarantineEvents))
     work = partial(_refine_files, run, bronze, numbers)
-    return run.step("replay_quarantine", work, inputs=[*bronze, quarantine], sections=SECTIONS)
+    # Without what is in quarantine: what one replay leaves there, the next need not try again.
+    return run.step("replay_quarantine", work, inputs=bronze, sections=SECTIONS)
 
 
 def _refine(run: Run, bronze: Sequence[TableVersion]) -> Outcome:
