@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from userprofile.pipelines import ledger
 from userprofile.pipelines.build_features import build_features
+from userprofile.pipelines.infer_profiles import infer_profiles
 from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.tables.store import Store
@@ -72,6 +73,25 @@ def test_a_full_disk_ends_the_job_and_with_room_the_same_command_goes_on(job, ma
     assert rows_of(tmp_path, "bronze/events") == 20_000
 
 
+@pytest.mark.slow
+def test_a_disk_that_fills_up_under_features_or_profiles_leaves_what_was_there(job, refined, tmp_path, disk):
+    """Features are written by Python on the workers, profiles by Spark."""
+    folder, aside = tmp_path / "warehouse", tmp_path / "aside"
+    folder.rename(aside)
+    disk("size=200m")
+    shutil.copytree(aside, folder, dirs_exist_ok=True)
+    for pipeline, table in ((build_features, "gold/user_features"), (infer_profiles, "gold/user_profiles")):
+        disk(f"size={shutil.disk_usage(folder).used + 2**14}")
+        ended = job(pipeline.__name__, pipeline, "--source", refined)
+        assert told(ended, 4, "a disk is full")
+        disk("size=200m")
+        written = tmp_path / "warehouse/my_shop" / table
+        assert not DeltaTable.is_deltatable(str(written)) or rows_of(tmp_path, table) == 0
+        ended = job(pipeline.__name__, pipeline, "--source", refined)
+        assert ended.code == 0, ended.errors
+        assert rows_of(tmp_path, table) == 2
+
+
 def test_a_warehouse_that_cannot_be_written_is_told(job, mapping, good, log, tmp_path, disk):
     path = log(good)
     disk("size=50m")
@@ -122,6 +142,14 @@ def test_a_damaged_table_is_named_and_made_again(job, refined, tmp_path, pattern
     assert job("build_features", build_features, "--source", refined).code == 0
 
 
+class Ahead(datetime):
+    """A clock an hour ahead."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(hours=1)
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_is_an_hour_wrong_changes_no_row(job, mapping, header, log, tmp_path, spark, monkeypatch, hours):
     """Of events that have just happened; the next run's clock is right again, and what it does counts as the latest."""
@@ -148,3 +176,16 @@ def test_a_clock_that_is_an_hour_wrong_changes_no_row(job, mapping, header, log,
     versions = [row["config_version"] for row in done if row["step"] == "refine_events"]
     assert len(versions) == 3, "the second of equal runs, and it alone, was found done"
     assert versions[0] == versions[2] != versions[1]
+    took = DeltaTable(str(tmp_path / "warehouse/my_shop/ops/jobs")).to_pyarrow_table()["seconds"].to_pylist()
+    assert all(0 <= seconds < 600 for seconds in took), took
+
+
+def test_what_was_done_after_a_failure_is_later_than_it_by_any_clock(spark, tmp_path, monkeypatch):
+    """Else a page would show a fault that was mended since, until the clock has caught up."""
+    store = Store(spark, str(tmp_path), run_id="early")
+    assert ledger.begun_at(store) <= datetime.now(UTC)
+    with monkeypatch.context() as skew:
+        skew.setattr(ledger, "datetime", Ahead)
+        ledger.record_failure(store, run_id="early", step="build_features", exit_code=1, error="why")
+    (failed,) = ledger.failures(store)["failed_at"]
+    assert ledger.begun_at(store) > failed > datetime.now(UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -53,6 +54,7 @@ def _outcome(run: Run) -> dict[str, Any]:
         for pinned in step.outcome.outputs
     }
     return {
+        "seconds": time.monotonic() - run.began,
         "tables": tables,
         "metrics": {step.name: step.outcome.metrics for step in run.steps},
         "steps": {step.name: round(step.seconds, 1) for step in run.steps},

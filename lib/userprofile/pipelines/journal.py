@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -25,27 +25,24 @@ def jobs(store: Store) -> pl.DataFrame:
 
 def record_end(store: Store, holder: Holder, result: dict[str, Any]) -> None:
     """How a job ended."""
-    _add(store, holder, status=result["status"], exit_code=result["exit_code"], error=result.get("error"))
+    _add(store, holder, **{name: result.get(name) for name in ("status", "exit_code", "error", "seconds")})
 
 
 def record_killed(store: Store, holder: Holder | None) -> None:
     """Of a job that held the warehouse and ended without a word."""
     if holder is not None:
-        _add(store, holder, status=KILLED, exit_code=None, error="ended without a word, as a killed process does")
+        error = "ended without a word, as a killed process does"
+        _add(store, holder, status=KILLED, exit_code=None, error=error, seconds=None)
 
 
-def _add(store: Store, holder: Holder, *, status: str, exit_code: int | None, error: str | None) -> None:
-    started = datetime.fromisoformat(holder.started_at)
+def _add(store: Store, holder: Holder, **ended: Any) -> None:
     row = {
         "run_id": holder.run_id,
         "job": holder.job,
         "arguments": list(holder.arguments),
         "correlation_id": holder.correlation_id,
-        "started_at": started,
-        "seconds": (datetime.now(UTC) - started).total_seconds() if status != KILLED else None,
-        "status": status,
-        "exit_code": exit_code,
-        "error": error,
+        "started_at": datetime.fromisoformat(holder.started_at),
+        **ended,
     }
     store.append_small([row], JOBS, OpsJobs, Transaction(f"job/{holder.run_id}", 1))
 

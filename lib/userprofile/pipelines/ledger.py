@@ -27,12 +27,12 @@ def runs(store: Store) -> pl.DataFrame:
 
 
 def begun_at(store: Store) -> datetime:
-    """Now; or just after the last run, where this machine's clock is behind that of the one that did it.
+    """Now; or just after the last run or failure, where this machine's clock is behind that of the one that told it.
 
     What is latest is told by this time: a clock that was put back must not make what was overwritten count again.
     """
-    now, last = datetime.now(UTC), runs(store)["started_at"].max()
-    return last + timedelta(microseconds=1) if isinstance(last, datetime) and last >= now else now
+    now, known = datetime.now(UTC), [*runs(store)["started_at"], *failures(store)["failed_at"]]
+    return max([now, *(at + timedelta(microseconds=1) for at in known)])
 
 
 def last_run(store: Store, *steps: str, as_of: date | None) -> dict[str, Any] | None:

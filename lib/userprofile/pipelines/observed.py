@@ -45,10 +45,9 @@ def _write_figures(run: Run, job: str, result: Mapping[str, Any]) -> None:
         for more, value in found:
             metric.labels(**of_job, **more).set(value)
 
-    now = datetime.now(UTC)
     gauge("exit_code", "Exit code of the last run (README, Exit codes)", iter([({}, result["exit_code"])]))
-    gauge("ended_timestamp_seconds", "When the last run ended", iter([({}, now.timestamp())]))
-    gauge("seconds", "How long it took", iter([({}, (now - run.started_at).total_seconds())]))
+    gauge("ended_timestamp_seconds", "When the last run ended", iter([({}, datetime.now(UTC).timestamp())]))
+    gauge("seconds", "How long it took", iter([({}, result["seconds"])]))
     gauge("step_seconds", "How long its steps took", _steps(result))
     gauge("rows", "Rows that it wrote", _rows(result))
     gauge("figure", "What its steps counted and measured", _figures(result))

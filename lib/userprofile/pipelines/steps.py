@@ -72,6 +72,7 @@ class Run:
     purpose: str = ""  # of export_audience: what those in it must have consented to
     file_format: str = "csv"
     force: bool = False
+    began: float = field(default_factory=time.monotonic, init=False)  # which no clock that is put right moves
     steps: list[Step] = field(default_factory=list)
 
     @property
