@@ -278,7 +278,9 @@ def test_a_score_of_a_user_is_explained_in_full_where_the_user_consented(first, 
     strongest = [one["text"] for one in reasons.to_list() if one["score"] == "churn"]
     if told["model"] != "network":  # the fast way orders a network's parts alike, not the same
         assert list(told["parts"])[: len(strongest)] == strongest
-    assert user in Path(told["page"]).read_text()
+    page = Path(told["page"]).read_text()
+    assert user in page
+    assert "is a GRU: it has no attention" in page
     assert once("--pseudonym", user, job=explain_score)["steps"] == {"explain_score": 0.0}
     withheld = once("--pseudonym", other, job=explain_score)
     assert withheld["exit_code"] == 3

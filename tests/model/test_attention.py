@@ -54,8 +54,10 @@ def bias_by_hand(layer: AttentionEncoder, ages: np.ndarray, i: int, j: int, head
     return float(by_distance[i - j, head] + by_time[int(min(np.log2(1 + minutes), 21)), head])
 
 
-def attended(layer: AttentionEncoder, kind: str, parts: list[np.ndarray], ages: np.ndarray, i: int) -> np.ndarray:
-    """What event i gets of itself and those before it, head by head."""
+def attended(
+    layer: AttentionEncoder, kind: str, parts: list[np.ndarray], ages: np.ndarray, i: int, paid: list[np.ndarray]
+) -> np.ndarray:
+    """What event i gets of itself and those before it, head by head, whose weights are added to `paid`."""
     queries, keys, values = parts
     size, result = WIDTH // HEADS, []
     for head in range(HEADS):
@@ -65,31 +67,33 @@ def attended(layer: AttentionEncoder, kind: str, parts: list[np.ndarray], ages: 
             [queries[i, own] @ keys[j, own] / scale + bias_by_hand(layer, ages, i, j, head) for j in range(i + 1)]
         )
         weights = scores * sigmoid(scores) / LONGEST if kind == "hstu" else np.exp(scores) / np.exp(scores).sum()
+        paid.append(weights)
         result.append(sum(weight * values[j, own] for j, weight in enumerate(weights)))
     return np.concatenate(result)
 
 
-def by_hand(layer: AttentionEncoder, kind: str, events: np.ndarray, ages: np.ndarray) -> np.ndarray:
-    """The states of one user, an event at a time."""
-    x = linear(events, layer.enter)
+def by_hand(
+    layer: AttentionEncoder, kind: str, events: np.ndarray, ages: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The states of one user, an event at a time, and the weights by layer, event and head."""
+    x, paid = linear(events, layer.enter), []
     for block in layer.blocks:
         if kind == "transformer":
             apart = [
                 np.split(linear(normalised(one, block.before_attention), block.queries_keys_values), 3) for one in x
             ]
             parts = [np.array([one[part] for one in apart]) for part in range(3)]
-            x = np.array(
-                [one + linear(attended(layer, kind, parts, ages, i), block.attended) for i, one in enumerate(x)]
-            )
+            seen = [attended(layer, kind, parts, ages, i, paid) for i in range(len(x))]
+            x = np.array([one + linear(seen[i], block.attended) for i, one in enumerate(x)])
             hidden = [gelu(linear(normalised(one, block.before_hidden), block.hidden)) for one in x]
             x = x + np.array([linear(one, block.project) for one in hidden])
         else:
             apart = [linear(normalised(one, block.before), block.split) for one in x]
             gate, values, queries, keys = np.split(np.array([one * sigmoid(one) for one in apart]), 4, axis=1)
-            seen = [attended(layer, kind, [queries, keys, values], ages, i) for i in range(len(x))]
+            seen = [attended(layer, kind, [queries, keys, values], ages, i, paid) for i in range(len(x))]
             gated = [normalised(one, block.after) * gate[i] for i, one in enumerate(seen)]
             x = x + np.array([linear(one, block.project) for one in gated])
-    return np.array([normalised(one, layer.leave) for one in x])
+    return np.array([normalised(one, layer.leave) for one in x]), paid
 
 
 @pytest.mark.parametrize("kind", ["transformer", "hstu"])
@@ -98,9 +102,25 @@ def test_states_are_those_of_loops(kind: str) -> None:
     states = np.asarray(layer(events, present, ages))
     for user, count in enumerate(COUNTS):
         if count:
-            expected = by_hand(layer, kind, events[user, :count].astype(float), ages[user])
+            expected, _ = by_hand(layer, kind, events[user, :count].astype(float), ages[user])
             np.testing.assert_allclose(states[user, :count], expected, atol=2e-4)
         np.testing.assert_array_equal(states[user, count:], 0)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "hstu"])
+def test_what_an_event_pays_is_that_of_loops(kind: str) -> None:
+    layer, (events, present, ages) = encoder(kind), batch()
+    paid = np.asarray(layer.paid(events, present, ages))
+    for user, count in enumerate(COUNTS):
+        expected = np.zeros((2, HEADS, LONGEST, LONGEST))
+        if count:
+            _, weights = by_hand(layer, kind, events[user, :count].astype(float), ages[user])
+            for place, of_event in enumerate(weights):
+                block, event, head = np.unravel_index(place, (2, count, HEADS))
+                expected[block, head, event, : event + 1] = of_event
+        np.testing.assert_allclose(paid[user], expected, atol=2e-4)
+        if kind == "transformer":
+            np.testing.assert_allclose(paid[user, :, :, :count].sum(axis=-1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm", "transformer", "hstu"])

@@ -14,8 +14,13 @@ EVENTS = (RANDOM.normal(size=(4, 5, 4)) * PRESENT[..., None]).astype(np.float32)
 AGES = np.zeros((4, 5), np.float32)
 
 
-def found_by_hand(attention: keras.layers.MultiHeadAttention, query: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """What one query [D] finds among events [N, F], head by head."""
+def found_by_hand(
+    attention: keras.layers.MultiHeadAttention,
+    query: np.ndarray,
+    seen: np.ndarray,
+    paid: list[np.ndarray] | None = None,
+) -> np.ndarray:
+    """What one query [D] finds among events [N, F], head by head, whose weights are added to `paid`."""
     weights = {
         name: [np.asarray(weight) for weight in getattr(attention, f"_{name}_dense").get_weights()]
         for name in ("query", "key", "value", "output")
@@ -26,6 +31,8 @@ def found_by_hand(attention: keras.layers.MultiHeadAttention, query: np.ndarray,
         keys = seen @ weights["key"][0][:, head] + weights["key"][1][head]
         values = seen @ weights["value"][0][:, head] + weights["value"][1][head]
         scores = np.exp(keys @ ask / np.sqrt(WIDTH // HEADS))
+        if paid is not None:
+            paid.append(scores / scores.sum())
         result += (scores / scores.sum()) @ values @ weights["output"][0][head]
     return result
 
@@ -43,12 +50,12 @@ def test_a_state_of_the_bidirectional_encoder_rests_on_all_events_of_its_user() 
     layer = BidirectionalEncoder(WIDTH, layers=2, heads=HEADS, dropout=0.0)
     layer(EVENTS, PRESENT, AGES)
     at_random(layer)
-    states = np.asarray(layer(EVENTS, PRESENT, AGES))
+    states, paid = (np.asarray(found(EVENTS, PRESENT, AGES)) for found in (layer, layer.paid))
     for row, count in enumerate(COUNTS):
-        x = EVENTS[row, :count] @ np.asarray(layer.enter.kernel)
+        x, weights = EVENTS[row, :count] @ np.asarray(layer.enter.kernel), []
         for number, attention in enumerate(layer.attention):
             seen = normalised(x, layer.before[2 * number])
-            x = x + np.array([found_by_hand(attention, one, seen) for one in seen]).reshape(x.shape)
+            x = x + np.array([found_by_hand(attention, one, seen, weights) for one in seen]).reshape(x.shape)
             kernel, bias = (np.asarray(weight) for weight in layer.hidden[number].get_weights())
             inner = normalised(x, layer.before[2 * number + 1]) @ kernel + bias
             hidden = np.asarray(keras.activations.gelu(inner.astype(np.float32)))
@@ -56,6 +63,9 @@ def test_a_state_of_the_bidirectional_encoder_rests_on_all_events_of_its_user() 
             x = x + hidden @ kernel + bias
         np.testing.assert_allclose(states[row, :count], normalised(x, layer.leave), atol=1e-4)
         np.testing.assert_array_equal(states[row, count:], 0)
+        expected = np.zeros((2, HEADS, 5, 5))
+        expected[:, :, :count, :count] = np.reshape(weights, (2, count, HEADS, count)).swapaxes(1, 2)
+        np.testing.assert_allclose(paid[row], expected, atol=1e-5)
 
 
 def test_queries_find_what_they_ask_for_among_the_events_of_their_user() -> None:
@@ -73,6 +83,10 @@ def test_a_summary_is_what_one_query_finds_for_all_users() -> None:
     layer = AttentiveSummary(WIDTH, HEADS)
     summary = np.asarray(layer(EVENTS, PRESENT))
     assert summary.shape == (4, WIDTH)
-    query = np.asarray(layer.query)[0, 0]
-    np.testing.assert_allclose(summary[1], found_by_hand(layer.attention.attention, query, EVENTS[1, :3]), atol=1e-5)
+    query, weights = np.asarray(layer.query)[0, 0], []
+    expected = found_by_hand(layer.attention.attention, query, EVENTS[1, :3], weights)
+    np.testing.assert_allclose(summary[1], expected, atol=1e-5)
+    paid = np.asarray(layer.paid(EVENTS, PRESENT))
+    np.testing.assert_allclose(paid[1], np.pad(weights, ((0, 0), (0, 2))), atol=1e-5)
+    assert not paid[2].any()
     np.testing.assert_array_equal(summary[2], 0)

@@ -72,12 +72,16 @@ class TransformerBlock(keras.layers.Layer):
         self, events: KerasTensor, bias: KerasTensor, *, blocks: Blocks, training: bool | None = None
     ) -> KerasTensor:
         """events [N, W]; bias [R, H, L, 2 L], FORBIDDEN where an event may not look."""
-        queries, keys, values = ops.split(self.queries_keys_values(self.before_attention(events)), 3, axis=-1)
-        scores = products(queries, keys, self.heads, blocks) / (self.width / self.heads) ** 0.5 + bias
-        attended = looked_up(ops.softmax(scores), values, blocks)  # [N, W]
-        events = events + self.drop(self.attended(attended), training=training)
+        values, weights = self.attention(events, bias, blocks=blocks)
+        events = events + self.drop(self.attended(looked_up(weights, values, blocks)), training=training)
         hidden = self.drop(self.hidden(self.before_hidden(events)), training=training)  # [N, 4 W]
         return events + self.drop(self.project(hidden), training=training)
+
+    def attention(self, events: KerasTensor, bias: KerasTensor, *, blocks: Blocks) -> tuple[KerasTensor, ...]:
+        """What is looked up, [N, W], and weights [R, H, L, 2 L], those of an event 1 together."""
+        queries, keys, values = ops.split(self.queries_keys_values(self.before_attention(events)), 3, axis=-1)
+        scores = products(queries, keys, self.heads, blocks) / (self.width / self.heads) ** 0.5 + bias
+        return values, ops.softmax(scores)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "heads": self.heads, "dropout": self.dropout}
@@ -107,10 +111,14 @@ class HstuBlock(keras.layers.Layer):
         self, events: KerasTensor, bias: KerasTensor, *, blocks: Blocks, training: bool | None = None
     ) -> KerasTensor:
         """As TransformerBlock."""
-        gate, values, queries, keys = ops.split(self.split(self.before(events)), 4, axis=-1)  # each [N, W]
-        weights = ops.silu(products(queries, keys, self.heads, blocks) + bias) / self.longest
+        values, weights, gate = self.attention(events, bias, blocks=blocks)
         attended = looked_up(weights, values, blocks)  # [N, W]
         return events + self.project(self.drop(self.after(attended) * gate, training=training))
+
+    def attention(self, events: KerasTensor, bias: KerasTensor, *, blocks: Blocks) -> tuple[KerasTensor, ...]:
+        """As TransformerBlock, but that weights add up to nothing in particular; and the gate, [N, W]."""
+        gate, values, queries, keys = ops.split(self.split(self.before(events)), 4, axis=-1)  # each [N, W]
+        return values, ops.silu(products(queries, keys, self.heads, blocks) + bias) / self.longest, gate
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"width": self.width, "heads": self.heads, "dropout": self.dropout, "longest": self.longest}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from userprofile.model.attention import HstuBlock, RelativeBias, TransformerBlock
+from userprofile.model.attention import HstuBlock, RelativeBias, TransformerBlock, looked_up
 from userprofile.model.embeddings import HALF_LIVES_DAYS
 from userprofile.model.heads import UserState
 from userprofile.model.positions import Blocks, Packing
@@ -87,6 +87,21 @@ class AttentionEncoder(keras.layers.Layer):
         for block in self.blocks:
             packed = block(packed, bias, blocks=blocks, training=training)
         return packing.unpack(self.leave(packed))  # [B, T, W]
+
+    def paid(self, events: KerasTensor, present: KerasTensor, age_days: KerasTensor) -> KerasTensor:
+        """[B, layers, H, T, T]: what each event pays to each other and itself; 0 where it may not look, or is none."""
+        packing, length = Packing(present), events.shape[1]
+        blocks = Blocks(packing, self.longest)
+        bias = self.bias(packing.pack(age_days), blocks=blocks)
+        packed, found = self.enter(packing.pack(events)), []
+        # An event's value is its own place, so what is looked up is the weight of each place; once for each head.
+        places = ops.tile(ops.one_hot(packing.places % length, length), (1, self.heads))  # [N, H T]
+        for block in self.blocks:
+            weights = block.attention(packed, bias, blocks=blocks)[1]
+            paid = packing.unpack(looked_up(weights, places, blocks))  # [B, T, H T]
+            found.append(ops.transpose(ops.reshape(paid, (-1, length, self.heads, length)), (0, 2, 1, 3)))
+            packed = block(packed, bias, blocks=blocks)
+        return ops.stack(found, axis=1)
 
     def compute_output_shape(self, events_shape: Any, *shapes: Any, **named_shapes: Any) -> Any:
         return (*events_shape[:2], self.width)

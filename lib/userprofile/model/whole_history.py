@@ -48,10 +48,23 @@ class BidirectionalEncoder(keras.layers.Layer):
         for number, attention in enumerate(self.attention):
             seen = self.before[2 * number](states)
             found = attention(seen, seen, attention_mask=present[:, None, :], training=training)
-            states = states + self.drop(found, training=training)
-            hidden = self.hidden[number](self.before[2 * number + 1](states))
-            states = states + self.drop(self.project[number](hidden), training=training)
+            states = self._with_hidden(number, states + self.drop(found, training=training), training)
         return ops.where(present[..., None], self.leave(states), 0.0)
+
+    def _with_hidden(self, number: int, states: KerasTensor, training: bool | None = None) -> KerasTensor:
+        hidden = self.hidden[number](self.before[2 * number + 1](states))
+        return states + self.drop(self.project[number](hidden), training=training)
+
+    def paid(self, events: KerasTensor, present: KerasTensor, age_days: KerasTensor) -> KerasTensor:
+        """[B, layers, H, T, T]: what each event pays to each one, softmax weights; 0 for and to padding."""
+        states, found = self.enter(events), []
+        for number, attention in enumerate(self.attention):
+            seen = self.before[2 * number](states)
+            mask = present[:, None, :]
+            attended, weights = attention(seen, seen, attention_mask=mask, return_attention_scores=True)
+            found.append(ops.where(present[:, None, :, None], weights, 0.0))
+            states = self._with_hidden(number, states + attended)
+        return ops.stack(found, axis=1)
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"width": self.width, "layers": self.layers, "heads": self.heads, "dropout": self.dropout}
@@ -98,6 +111,13 @@ class AttentiveSummary(keras.layers.Layer):
     def call(self, events: KerasTensor, present: KerasTensor) -> KerasTensor:  # [B, T, F], [B, T] bool
         queries = ops.tile(self.query, (ops.shape(events)[0], 1, 1))
         return self.attention(queries, events, present)[:, 0]
+
+    def paid(self, events: KerasTensor, present: KerasTensor) -> KerasTensor:
+        """[B, H, T]: what the query pays to each event, softmax weights; 0 to padding."""
+        queries = ops.tile(self.query, (ops.shape(events)[0], 1, 1))
+        mask = present[:, None, :]
+        _, weights = self.attention.attention(queries, events, attention_mask=mask, return_attention_scores=True)
+        return ops.where(mask, weights[:, :, 0], 0.0)
 
     def compute_output_shape(self, events_shape: Any, *shapes: Any) -> Any:
         return (events_shape[0], self.width)

@@ -21,6 +21,7 @@ from userprofile.pipelines.infer_profiles import wording_of, words_of
 from userprofile.pipelines.models import model_files, no_model
 from userprofile.pipelines.serving_models import serving_model
 from userprofile.pipelines.steps import Outcome, Run, Step
+from userprofile.report.attention import Looked
 from userprofile.report.attribution import Attributed, attribution_page
 from userprofile.report.consent import Purpose, granted, withheld
 from userprofile.schemas.entities import SilverUsers
@@ -61,6 +62,7 @@ def explain_score(run: Run) -> Step:
 
 def _explain(run: Run, model: dict[str, Any], inputs: list[TableVersion], as_of: date, path: Path) -> Outcome:
     # Here and not above: other jobs' drivers never load TensorFlow.
+    from userprofile.explain.attention import attentions
     from userprofile.explain.explanation import explained
     from userprofile.explain.reasons import cached_reasoner
     from userprofile.inference.score import cached_scorer
@@ -84,6 +86,7 @@ def _explain(run: Run, model: dict[str, Any], inputs: list[TableVersion], as_of:
         channels=[*_CHANNELS, *spec.channels, "age"],
         heat=[] if found.heat is None else found.heat[: len(events)].tolist(),
         events=events,
+        looked=Looked(**vars(attentions(scorer, row))),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(attribution_page(attributed), encoding="utf-8")

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.patches import Rectangle
-
+from userprofile.report.attention import Looked, attention_plot
+from userprofile.report.heat import ABOVE as RAISES
+from userprofile.report.heat import BELOW as LOWERS
+from userprofile.report.heat import heat_map
 from userprofile.report.page import template_of
 from userprofile.report.plots import WIDTH, Plot, Row, told_of, without
-from userprofile.report.svg import INK, LINE, SERIES, drawn, inline
-from userprofile.report.words import figure, percent, words
+from userprofile.report.svg import INK, LINE, drawn, inline
+from userprofile.report.words import figure, percent
 
 PARTS_SHOWN = 15
-RAISES, LOWERS = SERIES[5], SERIES[0]
-_FAINTEST = 0.06
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Attributed:
     """A score of a user. `parts` are rows with text, part, share and direction, strongest first.
 
     `gap` is what the parts miss of what they should add up to, as a share; null where the method claims no sum. `heat`
-    has a row an event, oldest first, and a column a channel; `events` say what each event is.
+    has a row an event, oldest first, and a column a channel; `events` say what each event is. `looked` is the
+    network's, whichever model serves the score.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Attributed:
     channels: Sequence[str]
     heat: Sequence[Sequence[float]]
     events: Sequence[str]
+    looked: Looked
 
 
 def attribution_page(attributed: Attributed) -> str:
@@ -44,7 +46,8 @@ def attribution_page(attributed: Attributed) -> str:
     plots = [parts_plot(attributed.parts)]
     heat = heat_plot(attributed) if attributed.heat else None
     gap = None if attributed.gap is None else percent(attributed.gap)
-    return template_of("attribution.html").render(of=attributed, plots=plots, heat=heat, gap=gap)
+    attention = attention_plot(attributed.looked, attributed.events)
+    return template_of("attribution.html").render(of=attributed, plots=plots, heat=heat, gap=gap, attention=attention)
 
 
 def parts_plot(parts: Sequence[Mapping[str, Any]]) -> Plot:
@@ -72,32 +75,13 @@ def parts_plot(parts: Sequence[Mapping[str, Any]]) -> Plot:
 
 
 def heat_plot(attributed: Attributed) -> Plot:
-    """A column an event, a row a channel; the darker, the larger the part."""
-    largest = max((abs(value) for event in attributed.heat for value in event), default=0.0) or 1.0
-    with drawn(2 * WIDTH, 50 + 24 * len(attributed.channels)) as axes:
-        for place, event in enumerate(attributed.heat):
-            for row, value in enumerate(event):
-                depth = _FAINTEST + (1 - _FAINTEST) * abs(value) / largest
-                colour = RAISES if value > 0 else LOWERS
-                axes.add_patch(
-                    Rectangle((place + 0.05, row + 0.08), 0.9, 0.84, facecolor=colour, alpha=depth, linewidth=0)
-                )
-        axes.set_xlim(0, len(attributed.heat))
-        axes.set_ylim(len(attributed.channels), 0)
-        axes.set_yticks([row + 0.5 for row in range(len(attributed.channels))], attributed.channels)
-        axes.set_xticks([0.5, len(attributed.heat) - 0.5], ["oldest", "latest"])
-        axes.tick_params(length=0)
-        without(axes, "left", "bottom")
-        sums = [sum(event) for event in attributed.heat]
-        strongest = sorted(range(len(sums)), key=lambda place: -abs(sums[place]))
-        told = told_of(
-            [attributed.events[place] for place in strongest], [f"{sums[place]:+.3g}" for place in strongest]
-        )
-        svg = inline(axes, name="heat", label=f"Parts of the last events by channel: {told}")
-    rows: list[Row] = [
-        (event, *(f"{value:+.4f}" for value in values))
-        for event, values in zip(attributed.events, attributed.heat, strict=True)
-    ]
-    title = f"The last {figure(len(attributed.events))} events"
-    says = "One colour raises the score, the other lowers it, as above; the darker, the more."
-    return Plot(title, svg, ("Event", *(words(name) for name in attributed.channels)), rows, says, wide=True)
+    """A column an event, a row a channel."""
+    return heat_map(
+        "heat",
+        f"The last {figure(len(attributed.events))} events",
+        attributed.heat,
+        events=attributed.events,
+        rows=attributed.channels,
+        label="Parts of the last events by channel",
+        says="One colour raises the score, the other lowers it, as above; the darker, the more.",
+    )
