@@ -16,6 +16,8 @@ import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from userprofile.demo_shop.disputes import BANK_DAYS
+from userprofile.events.pseudonyms import load_or_make_key, pseudonym
 from userprofile.heads.every import HEADS
 from userprofile.pipelines.build_features import build_features
 from userprofile.pipelines.evaluate_model import evaluate_model
@@ -42,6 +44,7 @@ SMALL = [
     "train_model.epochs=2",
     "train_model.batch_rows=64",
     "build_training_set.as_of_dates=5",
+    "demo_shop.dispute_share=0.4",  # so that enough users do what the shop plants
 ]
 WAREHOUSE = "demo_shop_u200_d150_s11"
 
@@ -265,6 +268,21 @@ def test_every_score_that_is_known_has_reasons(first, folder):
     for score in ("purchase", "churn", "spend"):
         known = profiles.filter(pl.col(HEADS[score].column).is_not_null())
         assert set(of_scores.filter(pl.col("score") == score)["user_id"]) == set(known["user_id"]) != set()
+
+
+def test_a_planted_cause_is_the_first_reason_of_those_whom_it_drives(first, folder):
+    """Who disputes calls the service, and within so many days the bank takes the money back, which is the risk."""
+    truth = pl.read_parquet(next((folder / "build").rglob("truth/users.parquet")))
+    key = load_or_make_key(folder / "key")
+    planted = {pseudonym(user, key=key, kind="user") for user in truth.filter("disputes")["user_id"]}
+    calls = table(folder, "gold.user_features").filter(pl.col("days_since_service_contact") <= BANK_DAYS[1])
+    driven = planted & set(calls["user_id"])
+    assert len(driven) >= 10
+    profiles = table(folder, "gold.user_profiles").filter(pl.col("user_id").is_in(driven))
+    reasons = profiles.select("reasons").with_row_index("row").explode("reasons").unnest("reasons")
+    strongest = reasons.filter(pl.col("score") == "risk").group_by("row", maintain_order=True).first()
+    named = strongest.filter((pl.col("code") == "service") & (pl.col("direction") == "raises"))
+    assert named.height >= 0.9 * len(driven)
 
 
 def test_a_score_of_a_user_is_explained_in_full_where_the_user_consented(first, once, folder):

@@ -18,7 +18,7 @@ from userprofile.demo_shop.wording import contact_texts
 CHARGEBACK = "chargeback"  # the log's own word, which is none of our actions
 CHARGEBACK_CODE = len(ACTIONS)
 CLAIM_CHANCE, LOST_CHANCE = 0.7, 0.002  # of a purchase to end so, where the user disputes, and of anybody's
-_CALL_DAYS, _BANK_DAYS = (1.0, 3.0), (5.0, 20.0)  # from the purchase to the call, from the call to the chargeback
+_CALL_DAYS, BANK_DAYS = (1.0, 3.0), (5.0, 20.0)  # from the purchase to the call, from the call to the chargeback
 
 
 def disputes(events: pl.DataFrame, people: Population, *, shop: Shop) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def disputes(events: pl.DataFrame, people: Population, *, shop: Shop) -> pl.Data
     chance = np.where(people.disputes[bought["user"].to_numpy()], CLAIM_CHANCE, LOST_CHANCE)
     claimed = bought.filter(pl.Series(rng.random(bought.height) < chance * (shop.dispute_share > 0)))
     called = claimed["time"].to_numpy() + _days(rng, _CALL_DAYS, claimed.height)
-    charged = called + _days(rng, _BANK_DAYS, claimed.height)
+    charged = called + _days(rng, BANK_DAYS, claimed.height)
     about = {name: claimed[name] for name in ("user", "item", "order")}
     texts = contact_texts(claimed.height, rng)
     calls = rows("service_contact", channel="phone", **about, time=called, text=texts)
