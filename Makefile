@@ -116,7 +116,7 @@ screenshots: install ## pictures of a SOURCE's pages, made by Chromium, to be lo
 	@$(PYTHON) tests/report/screenshots.py --source $(SOURCE)
 
 tensorboard: install .venv/.tensorboard ## learning curves, weights and users in space, of every model that evaluate_model saw
-	@.venv/bin/tensorboard --logdir report
+	@.venv/bin/tensorboard --logdir report $(call one,PORT,port)
 
 cluster-up: install ## start a standalone Spark cluster here; then make run MASTER=spark://127.0.0.1:7077
 	@bash jobs/launchers/cluster.sh up
@@ -206,6 +206,7 @@ clean: ## remove what can be made again, .venv included; tables, models and keys
 #@   A= B=                  of compare_runs: two runs
 #@   RUN=e177608a797e        of build_report: the page of an earlier run; of rerun: the run; make show_status names them
 #@   PURPOSE=marketing       of export_audience; also FORMAT=csv|parquet and AUDIENCE
+#@   PORT=6006               of tensorboard: where it listens
 #@   NP=1                    ranks of a training, on this machine or on executors of MASTER
 #@   MASTER=spark://...      where Spark runs; default local[*]
 #@   USERS= DAYS= SEED=      size and seed of the demo shop

@@ -110,7 +110,7 @@ SMALL_FORMS = {
     "make bench-training": "make --dry-run bench-training",
     "make bench-model": "make --dry-run bench-model",
     "make bench-pretraining": "make --dry-run bench-pretraining",
-    "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped
+    "make tensorboard": "make --dry-run tensorboard",  # it serves until it is stopped; test_tensorboard.py stops it
     "make bench-reasons": "make --dry-run bench-reasons",
     "make bench-report": "make --dry-run bench-report",
     "make bench-startup": "make --dry-run bench-startup",
