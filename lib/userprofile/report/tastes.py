@@ -8,38 +8,29 @@ from typing import Any
 
 import polars as pl
 
+from userprofile.report.category_map import category_map
 from userprofile.report.plots import bars
 from userprofile.report.section import Section
-from userprofile.report.svg import SERIES
 from userprofile.report.words import percent, words
 from userprofile.tags.definition import Tag
 from userprofile.tags.judging import is_below, unsure
 
 LIKES, LIKES_TITLE = "likes", "What they like"
 TAGS, TAGS_TITLE = "tags", "Tags"
-BROAD, FINE, TAGS_SHOWN = 8, 12, 24  # names shown at most
+BROAD, TAGS_SHOWN = 8, 24  # names shown at most
 
 
 def likes_section(liked: pl.DataFrame) -> Section:
     """`liked` are rows (level, name, share): the mean share of all users' interest."""
-    levels = [_strongest(liked, level, shown) for level, shown in ((1, BROAD), (2, FINE))]
-    if levels[0].is_empty():
+    if liked.filter(pl.col("level") == 1).is_empty():
         return Section.without(LIKES, LIKES_TITLE, "the log has no categories")
-    broad = levels[0]["name"].to_list()
-    places = [
-        [broad.index(name) if (name := one.split(" / ")[0]) in broad else len(SERIES) - 1 for one in level["name"]]
-        for level in levels
-    ]
-    told = (
-        ("Broad categories", "Share of all users' interest."),
-        ("Categories in detail", "The same a level down; a colour is a broad category."),
-    )
-    plots = [
-        bars(f"likes-{at}", title, _shares(level), unit="Share of interest", shares=True, colours=places[at], says=says)
-        for at, (level, (title, says)) in enumerate(zip(levels, told, strict=True))
-        if not level.is_empty()
-    ]
-    return Section(LIKES, LIKES_TITLE, {"plots": plots})
+    if not liked.filter(pl.col("level") == 2).is_empty():
+        return Section(LIKES, LIKES_TITLE, {"map": category_map(liked), "plots": []})
+    strongest = liked.sort("share", "name", descending=[True, False]).head(BROAD)
+    shares = dict(strongest.select("name", "share").iter_rows())
+    says = "Share of all users' interest."
+    plot = bars("likes", "Broad categories", shares, unit="Share of interest", shares=True, says=says)
+    return Section(LIKES, LIKES_TITLE, {"map": None, "plots": [plot]})
 
 
 @dataclass(frozen=True)
@@ -122,11 +113,3 @@ def tags_section(tags: pl.DataFrame, users: int, *, came_true: CameTrue | None =
     ]
     more = tags.height - shown.height
     return Section(TAGS, TAGS_TITLE, {"plots": plots, "more": more, "came_true": came_true, "catalogue": catalogue})
-
-
-def _shares(level: pl.DataFrame) -> dict[str, float]:
-    return dict(level.select("name", "share").iter_rows())
-
-
-def _strongest(liked: pl.DataFrame, level: int, shown: int) -> pl.DataFrame:
-    return liked.filter(pl.col("level") == level).sort("share", "name", descending=[True, False]).head(shown)
