@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 from playwright.sync_api import Browser, sync_playwright
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from userprofile.events.pseudonyms import load_or_make_key, pseudonym
@@ -31,6 +31,7 @@ from userprofile.pipelines.ingest_events import ingest_events
 from userprofile.pipelines.job import Pipeline, run_job
 from userprofile.pipelines.ledger import record_runs
 from userprofile.pipelines.refine_events import refine_events
+from userprofile.pipelines.segment_users import segment_users
 from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
@@ -145,6 +146,8 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
         run(infer_profiles, "--as-of", str(as_of))
     store = Store(spark, str(folder / "warehouse" / "my_shop"))
     give_scores(store)
+    for as_of in (EARLIER, NOW):
+        run(segment_users, "--as-of", str(as_of))
     run(check_profiles, "--as-of", str(EARLIER))
     return Shop(folder, run)
 
@@ -219,6 +222,8 @@ def with_scores(profiles: DataFrame) -> DataFrame:
     return profiles.withColumns(
         {
             "model_version": F.lit(MODEL),
+            "embedding_space": F.lit(MODEL),
+            "embedding": embedding().cast(profiles.schema["embedding"].dataType),
             "purchase_probability": chance,
             "churn_probability": F.when(F.col("days_since_purchase") <= 90, 1 - chance),
             "expected_spend": F.round(chance * 20_000).cast("long"),
@@ -232,6 +237,18 @@ def with_scores(profiles: DataFrame) -> DataFrame:
             "scores_missing_because": F.lit("risk: the log does not say which events are a risk"),
         }
     )
+
+
+def embedding() -> Column:
+    """Three groups of users by their pseudonyms; at the later date one in ten is in another."""
+    number = F.pmod(F.xxhash64("user_id"), F.lit(1000))
+    moved = ((F.col("as_of_date") == F.lit(NOW)) & (number % 10 == 0)).cast("long")
+    numbers = [
+        F.when((number + moved) % 3 == place, 10.0).otherwise(0.0)
+        + F.pmod(F.xxhash64("user_id", F.lit(place)), F.lit(100)) / 100
+        for place in range(3)
+    ]
+    return F.array(*(F.coalesce(one, F.lit(0.0)) for one in numbers))  # none is null, which the table must know
 
 
 REASONS = [
