@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
 from userprofile.config.load import load_config
 from userprofile.errors import UsageError
 from userprofile.explain.topics import CODES
+from userprofile.explain.wording import Wording
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
@@ -21,6 +24,24 @@ def test_a_language_that_ships_has_phrases_for_every_code(checkout: Path, langua
     of_numbers = [forms for code, forms in config.language.reasons.items() if not code.startswith("rule_")]
     assert all(set(forms) == {"both", "value", "none"} for forms in of_numbers)
     assert all("{value}" in forms["value"] and "{usual}" in forms["both"] for forms in of_numbers)
+
+
+def test_reasons_in_chinese_leave_no_english(checkout: Path) -> None:
+    """Every phrase in every form, as a card shows it; letters are left of names and of the currency alone."""
+    settings = ["infer_profiles.language=zh-Hans"]
+    language = load_config(checkout / "conf", source="complete_journey", settings=settings).language
+    wording = Wording(language.reasons, language.window, language.all_time, "", 2)
+    nothing = {"both": (2.0, 1.0), "value": (2.0, float("nan")), "none": (float("nan"), float("nan"))}
+    rows = [
+        {"code": code, "unit": unit, "value": nothing[form][0], "usual": nothing[form][1], "window_days": days}
+        for code, forms in language.reasons.items()
+        for form in forms
+        for unit in ("count", "days", "money", "ratio", "score", "share")
+        for days in (0, 1, 90)
+    ]
+    told = wording.with_text(pl.DataFrame(rows).with_columns(name=pl.lit("\u8336")))["text"]
+    assert [text for text in told if re.search(r"[A-Za-z{}]", text) or not re.search(r"[\u4e00-\u9fff]", text)] == []
+    assert told.len() > 1_000
 
 
 def german(english: Path) -> dict[str, Any]:

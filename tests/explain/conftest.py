@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from userprofile.baselines.rung import Rung
 from userprofile.baselines.sets import Popularity
 from userprofile.columns import ACTIONS
 from userprofile.explain.wording import Wording
+from userprofile.feed.examples import to_batch
+from userprofile.feed.read import Batch
 from userprofile.heads.every import heads_of
 from userprofile.heads.serving import NETWORK, HeadServing, Serving
 from userprofile.inference.score import Scorer
@@ -151,3 +154,51 @@ def scorer(spec: FeatureSpec, make_network: Callable[[int], keras.Model], trees:
 def wording(checkout: Path) -> Wording:
     language = yaml.safe_load((checkout / "conf/languages/en.yaml").read_text())
     return Wording(language["reasons"], language["window"], language["all_time"], "EUR", 2)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Networks that learnt the same from the same users, each from weights of its own, and some of these users."""
+
+    networks: tuple[keras.Model, keras.Model]
+    spec: FeatureSpec
+    batch: Batch
+
+
+@pytest.fixture(scope="session")
+def taught(spec: FeatureSpec) -> Taught:
+    """Who bought long ago buys, all the more after a kettle (category 2), all the less the more orders there were."""
+    rows, random = 2_000, np.random.default_rng(8)
+    events = [random.integers(1, 4, size).tolist() for size in random.integers(1, 6, rows)]
+    ages = [sorted(random.uniform(0, 60, len(of_user)).tolist(), reverse=True) for of_user in events]
+    numbers = random.normal(size=(4, rows))
+    table = pa.table(
+        {
+            "user_id": [f"user {number}" for number in range(rows)],
+            "as_of_date": [datetime.date(2026, 1, 1)] * rows,
+            "days_since_purchase": 30 + 10 * numbers[0],
+            "orders_30d": 2 + numbers[1],
+            "orders_90d": np.expm1(np.abs(1 + numbers[2])),
+            "my_own": numbers[3],
+            "sequence_action": pa.array([[0] * len(of_user) for of_user in events], pa.list_(pa.int8())),
+            "sequence_item": pa.array([[5] * len(of_user) for of_user in events], pa.list_(pa.int32())),
+            "sequence_category_1": pa.array(events, pa.list_(pa.int32())),
+            "sequence_age_days": pa.array(ages, pa.list_(pa.float32())),
+        }
+    )
+    kettles = np.array([of_user.count(2) for of_user in events])
+    logit = 2 * numbers[0] - numbers[1] + 1.5 * (kettles - 1)
+    label = (random.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    spec = replace(spec, heads={"purchase": ()})
+    batch = to_batch(table, spec)
+
+    def network(seed: int) -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        made = build_model(spec, heads_of(spec), settings={**ENCODER, "dropout": 0.0})
+        loss = {"purchase_logit": keras.losses.BinaryCrossentropy(from_logits=True)}
+        made.compile(optimizer=keras.optimizers.Adam(0.01), loss=loss)
+        inputs = {name: batch[name] for name in made.input}
+        made.fit(inputs, {"purchase_logit": label[:, None]}, batch_size=128, epochs=8, verbose=0)
+        return made
+
+    return Taught((network(1), network(2)), spec, {name: values[:300] for name, values in batch.items()})

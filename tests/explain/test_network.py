@@ -78,30 +78,3 @@ def test_a_number_that_the_network_does_not_read_has_no_part(make_network, batch
     found = NetworkAttribution(network, SCORES).attributions(batch, steps=FEW)["purchase"]
     assert not found.dense[:, unread].any()
     assert found.dense[:, :unread].any(axis=0).all()
-
-
-def test_other_weights_are_attributed_otherwise(make_network, attribution, batch) -> None:
-    """Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292: on average they are not alike."""
-    others = [NetworkAttribution(make_network(seed), SCORES).attributions(batch, steps=FEW) for seed in range(20, 25)]
-    for score, found in attribution.attributions(batch, steps=FEW).items():
-        for part in ("dense", "events"):
-            here = getattr(found, part).ravel()
-            alike = [np.corrcoef(here, getattr(other[score], part).ravel())[0, 1] for other in others]
-            assert abs(np.mean(alike)) < 0.4, (score, part)
-
-
-def test_what_has_the_greatest_parts_is_what_the_score_misses_most(attribution, batch, spec) -> None:
-    """A deletion curve: numbers replaced by the average, the greatest parts first, against at random."""
-    found = attribution.attributions(batch, steps=MANY)["purchase"].dense
-    whole, random = attribution.differences(batch)["purchase"], np.random.default_rng(1)
-
-    def moved(order: np.ndarray) -> float:
-        changes = []
-        for deleted in range(1, found.shape[1]):
-            dense = batch["dense"].copy()
-            typical = [feature.typical for feature in spec.dense]
-            np.put_along_axis(dense, order[:, :deleted], np.take(typical, order[:, :deleted]), axis=1)
-            changes.append(np.abs(attribution.differences({**batch, "dense": dense})["purchase"] - whole).mean())
-        return float(np.mean(changes))
-
-    assert moved(np.argsort(-np.abs(found), axis=1)) > 1.2 * moved(np.argsort(random.random(found.shape), axis=1))

@@ -64,6 +64,29 @@ def bands_met(shop, raw):
     return {f"{low / 100:.12g} to {high / 100:.12g}" for low, high in bands for price in prices if low <= price < high}
 
 
+def test_needs_consent_and_versions_are_those_of_the_tables(shop, card, profile):
+    page, row = " ".join(card("u2").split()), profile("u2")
+    features = shop.table("gold.user_features").filter(pl.col("as_of_date") == row["as_of_date"])
+    (needs,) = features.filter(pl.col("user_id") == row["user_id"]).to_dicts()
+    now = page.partition('<section id="now"')[2].partition("</section>")[0]
+    assert re.findall('<tr><th scope="row">(.*?)</th><td>.*?: ([0-9]+) % of', now) == [
+        (one["name"], f"{100 * one['score']:.0f}") for one in needs["due_next"]
+    ]
+    assert re.findall('<span class="chip">(.*?)</span>', now) == [one["name"] for one in needs["top_queries"]]
+    assert f"{needs['favourites_open']} item wished for" in now
+    assert needs["due_next"]
+    assert needs["top_queries"]
+    for raw in ("u0", "u1", "u2"):
+        states = re.findall('<th scope="row">([a-z]+)</th><td class="state [a-z]+">(.*?)</td>', card(raw))
+        assert [purpose for purpose, state in states if state == "granted"] == sorted(
+            profile(raw)["consent"], key=["profiling", "personalisation", "marketing"].index
+        )
+    versions = {one["table"]: one["version"] for run in shop.table("ops.runs").to_dicts() for one in run["outputs"]}
+    footer = page.partition("<footer>")[2]
+    assert f"silver.events v{versions['silver.events']}, gold.user_features v{row['features_version']}" in footer
+    assert f"code {row['code_version']}, configuration {row['config_version']}" in footer
+
+
 def test_a_rank_is_the_share_of_users_with_less(card, profile, profiles):
     page, row = card("u2"), profile("u2")
     less = (profiles["purchase_probability"] < row["purchase_probability"]).mean()

@@ -42,12 +42,13 @@ SEQUENCE = pl.DataFrame(
 
 @pytest.fixture
 def page():
-    def of(sequence=SEQUENCE, changes=None, **profile):
+    def of(sequence=SEQUENCE, changes=None, features=None, **profile):
         months = pl.DataFrame({"month": ["2024-05"], **{act: [int(act == "view")] for act in ACTIONS}})
         return card_page(
             Facts(
-                source="shop", profile={**PROFILE, **profile}, features=FEATURES, months=months, events=pl.DataFrame(),
-                sequence=sequence, titles={}, ranks={}, minor_units=2, horizon_days=28, changes=changes,
+                source="shop", profile={**PROFILE, **profile}, features={**FEATURES, **(features or {})}, months=months,
+                events=pl.DataFrame(), sequence=sequence, titles={}, ranks={}, minor_units=2,
+                horizon_days=28, changes=changes,
             )
         )  # fmt: skip
 
@@ -147,3 +148,45 @@ def test_what_a_user_declares_is_told_as_the_profile_has_it(page):
     declared = [{"name": "age_band", "value": "25-34"}, {"name": "region", "value": "<b>"}]
     assert "Declares age band 25-34, region &lt;b&gt;." in page(attributes=declared)
     assert "Declares" not in page()
+
+
+def section(told, name):
+    return " ".join(told.partition(f'<section id="{name}"')[2].partition("</section>")[0].split())
+
+
+def test_what_is_due_again_and_wanted_now_is_told_as_the_features_have_it(page):
+    due = [{"name": "<i>Tea", "score": 1.254}, {"name": "Jam", "score": 0.9}]
+    queries = [{"name": "green <b>", "score": 0.75}, {"name": "pots", "score": 0.25}]
+    told = section(page(features={"due_next": due, "top_queries": queries, "favourites_open": 1}), "now")
+    assert re.findall("<tr><th scope=.row.>(.*?)</th><td>(.*?)</td></tr>", told) == [
+        ("&lt;i&gt;Tea", "overdue: 125 % of the usual time has passed"),
+        ("Jam", "due soon: 90 % of the usual time has passed"),
+    ]
+    assert re.findall('<span class="chip">(.*?)</span>', told) == ["green &lt;b&gt;", "pots"]
+    assert "1 item wished for and not bought since." in told
+    nothing = section(page(features={"due_next": [], "top_queries": [], "favourites_open": 0}), "now")
+    assert "Nothing is due." in nothing
+    assert "No searches are known." in nothing
+    assert "0 items wished for" in nothing
+
+
+@pytest.mark.parametrize("consent", [[], ["marketing"], ["profiling", "research"]])
+def test_the_scope_of_consent_is_told_purpose_by_purpose_and_kept(page, consent):
+    due = [{"name": "Tea", "score": 1.25}]
+    told = page(consent=consent, features={"due_next": due, "favourites_open": 3})
+    rows = re.findall('<th scope="row">(.*?)</th><td class="state (.*?)">(.*?)</td>', section(told, "consent"))
+    assert rows == [
+        (purpose, "done" if purpose in consent else "failed", "granted" if purpose in consent else "not granted")
+        for purpose in ("profiling", "personalisation", "marketing")
+    ]
+    assert ("of the usual time has passed" in told) == ("marketing" in consent)
+    assert "wished for" not in told
+
+
+def test_the_versions_that_made_it_are_told(page):
+    told = page(model_version="shop-<1>", training_version=7).partition("<footer>")[2]
+    assert (
+        "Model shop-&lt;1&gt;, scored 2024-06-01 08:00 UTC; silver.events v1, gold.user_features v2,"
+        " gold.training_examples v7; code c, configuration k."
+    ) in told
+    assert "gold.training_examples" not in page()
