@@ -198,7 +198,8 @@ def test_the_model_folder_tells_how_it_was_made(first, folder):
     }  # fmt: skip
     measures = json.loads((model / "metrics.json").read_text())
     assert set(measures) == {
-        "validation", "test", "calibration_error", "served_by", "not_learnt", "interest", "embedding_space",
+        "validation", "test", "intervals", "curves", "calibration_error", "served_by", "not_learnt", "interest",
+        "embedding_space",
     }  # fmt: skip
     assert measures["not_learnt"] == {}
     assert {"network", "base_rate", "recency_rule", "lightgbm"} <= set(measures["test"]["purchase"])
@@ -225,6 +226,10 @@ def test_an_evaluation_from_judged_rows_says_what_training_measured(first, once,
             for model, measures in trained[split][one["head"]].items():
                 shown = {name: one["splits"][split][model][name]["value"] for name in measures}
                 assert shown == pytest.approx(measures, rel=1e-3, abs=1e-4), (one["head"], split, model)
+        for model, ends in trained["intervals"][one["head"]].items():
+            judged = one["splits"]["test"][model][one["decided_by"]]
+            # Other draws of the same rows, so that ends differ by a part of the interval.
+            assert ends == pytest.approx([judged["low"], judged["high"]], abs=0.3 * (ends[1] - ends[0]) + 1e-4)
     html = next((folder / "report").rglob("evaluation.html")).read_text()
     assert all(f'<section id="{name}">' in html for name in HEADS)
     client = mlflow_at(f"sqlite:///{next((folder / 'report').rglob('mlflow.db'))}")

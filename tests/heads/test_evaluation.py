@@ -69,16 +69,17 @@ def test_every_measure_but_those_of_train_has_an_interval_around_it(evaluation) 
     assert all(set(measure) == {"value"} for measure in evaluation["splits"]["train"][NETWORK].values())
 
 
-def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says() -> None:
-    rows = {"value": np.random.default_rng(5).normal(10, 3, 900)}
-    drawn = with_intervals(lambda some: {"mean": float(some["value"].mean())}, rows, Asking(600, 0.1, seed=2))["mean"]
-    half = 1.96 * rows["value"].std() / np.sqrt(900)
+@pytest.mark.parametrize("number", [900, 40_000])  # of the second fewer are drawn
+def test_an_interval_of_a_mean_is_as_wide_as_its_standard_error_says(number: int) -> None:
+    rows = {"value": np.random.default_rng(5).normal(10, 3, number)}
+    drawn = with_intervals(lambda some: {"mean": float(some["value"].mean())}, rows, draws=600, seed=2)["mean"]
+    half = 1.96 * rows["value"].std() / np.sqrt(number)
     assert drawn["high"] - drawn["low"] == pytest.approx(2 * half, rel=0.15)
 
 
 def test_a_measure_that_some_draw_leaves_undefined_has_no_interval() -> None:
     rows = {"value": np.arange(4.0)}
-    measured = with_intervals(lambda some: {"lowest": 0.0 if 0 in some["value"] else None}, rows, HOW)
+    measured = with_intervals(lambda some: {"lowest": 0.0 if 0 in some["value"] else None}, rows, draws=20, seed=7)
     assert measured == {"lowest": {"value": 0.0}}
 
 

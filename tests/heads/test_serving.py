@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from userprofile.errors import UsageError
+from userprofile.heads.evaluation import told_of_test
 from userprofile.heads.every import HEADS, heads_of
 from userprofile.heads.head import LadderSettings
 from userprofile.heads.serving import NETWORK, Serving, fit_serving, measured
@@ -79,3 +80,22 @@ def test_a_rung_that_cannot_be_fitted_is_left_out_and_told(spec, train, validati
     assert "bg_nbd" not in serving.heads["purchase"].rungs
     assert any("no bg_nbd on the ladder" in line for line in said)
     assert json.loads(serving.to_json())["purchase"]["rungs"]["lightgbm"]["features"] == list(dense)
+
+
+def test_of_the_test_is_told_what_decides_with_its_interval_and_what_serves_with_its_curve(
+    serving, spec, validation, kept
+) -> None:
+    told = told_of_test(serving, spec, validation, kept, draws=40, seed=7)
+    assert told["test"] == measured(serving, spec, validation, kept)
+    for name, of_models in told["intervals"].items():
+        by = HEADS[name].by[0]
+        for model, (low, high) in of_models.items():
+            assert low <= told["test"][name][model][by] <= high, (name, model)
+    assert set(told["intervals"]["purchase"]) == set(told["test"]["purchase"])
+    assert set(told["curves"]) == {name for name in serving.heads if HEADS[name].decides}
+    said, came, rows = (np.array([one[of] for one in told["curves"]["purchase"]]) for of in ("said", "came", "rows"))
+    brier_at_best = rows @ (said - came) ** 2 / rows.sum()
+    assert 0 <= brier_at_best < told["test"]["purchase"][serving.heads["purchase"].model]["brier"]
+    assert told_of_test(serving, spec, validation.slice(0, 0), {}, draws=40, seed=7) == {
+        "test": {}, "intervals": {}, "curves": {},
+    }  # fmt: skip

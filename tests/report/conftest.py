@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from deltalake import DeltaTable
@@ -32,7 +31,6 @@ from userprofile.pipelines.job import Pipeline, run_job
 from userprofile.pipelines.ledger import record_runs
 from userprofile.pipelines.refine_events import refine_events
 from userprofile.pipelines.segment_users import segment_users
-from userprofile.schemas.gold import ModelJudgements
 from userprofile.schemas.ops import OpsModels
 from userprofile.schemas.profiles import UserProfiles
 from userprofile.tables.store import Store, TableVersion, Transaction
@@ -120,7 +118,7 @@ def log() -> str:
 
 @pytest.fixture(scope="session")
 def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Profiles as of two dates; those of the later one have scores, by a model that was judged row by row."""
+    """Profiles as of two dates; those of the later one have scores, by a model whose figures have intervals."""
     folder = tmp_path_factory.mktemp("shop")
     source, rows, users = folder / "my_shop.yaml", folder / "log.csv", folder / "users.csv"
     source.write_text(MAPPING.replace("users.csv", str(users)))
@@ -161,17 +159,10 @@ def give_scores(store: Store) -> None:
         "examples": 900, "processes": 2, "metrics": json.dumps(METRICS), "config_version": "c", "code_version": "c",
     }  # fmt: skip
     store.append_small([models], "ops.models", OpsModels, Transaction("model", 1))
-    judgements = store.replace(
-        store.spark.createDataFrame(judged().to_arrow(compat_level=pl.CompatLevel.oldest())).transform(typed),
-        JUDGED,
-        ModelJudgements,
-    )
     record(store, "train_model", [store.pin("ops.models")], {"examples": 900, "epochs": 2})
-    record(store, "evaluate_model", [judgements], {})
     record(store, "infer_profiles", [written], {"profiles": USERS})
 
 
-JUDGED = "gold.model_judgements"
 METRICS = {
     "test": {
         "purchase": {
@@ -180,34 +171,10 @@ METRICS = {
         },
         "next_item": {"network": {"ndcg@10": 0.3}, "popularity": {"ndcg@10": 0.2}},
     },
+    "intervals": {"purchase": {"network": [0.76, 0.83], "base_rate": [0.5, 0.5]}, "next_item": {}},
+    "curves": {"purchase": [{"said": 0.1 * place, "came": 0.09 * place, "rows": 40.0} for place in range(10)]},
     "served_by": {"purchase": "network", "next_item": "network"},
 }  # fmt: skip
-
-
-def judged() -> pl.DataFrame:
-    """Purchase alone, by two models, of users that there are not."""
-    rng = np.random.default_rng(7)
-    chance = rng.random(400)
-    label = (rng.random(400) < chance).astype(float)
-    keys = {
-        "model_version": MODEL,
-        "split": "test",
-        "as_of_date": date(2024, 5, 1),
-        "score": "purchase",
-        "segment": "new",
-    }
-    users = [f"judged {row}" for row in range(400)]
-    parts = [
-        pl.DataFrame({"user_id": users, "label": label, "predicted": said}).with_columns(pl.lit(model).alias("model"))
-        for model, said in (("network", chance), ("base_rate", np.full(400, label.mean())))
-    ]
-    return pl.concat(parts).with_columns(**{name: pl.lit(value) for name, value in keys.items()})
-
-
-def typed(rows: DataFrame) -> DataFrame:
-    """Columns that were not judged are null."""
-    missing = [name for name in ModelJudgements.column_names() if name not in rows.columns]
-    return rows.withColumns({name: F.lit(None).cast("double") for name in missing})
 
 
 def with_scores(profiles: DataFrame) -> DataFrame:

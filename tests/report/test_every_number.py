@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from sklearn.metrics import roc_auc_score
 
 from userprofile.columns import ACTIONS
 from userprofile.explain.wording import Wording
@@ -89,6 +88,8 @@ class Truth:
         self.date = self.now["as_of_date"][0]
         self.both = self.now.join(self.before, "user_id", suffix="_before")
         local = pl.col("event_time").dt.convert_time_zone("Europe/Paris")
+        (model,) = shop.table("ops.models")["metrics"]
+        self.metrics = json.loads(model)
         self.events = shop.table("silver.events").with_columns(local.dt.strftime("%Y-%m").alias("month"))
 
     def files(self) -> Cells:
@@ -190,29 +191,18 @@ class Truth:
         users = self.now.height
         return [[tag, percent(int(count) / users)] for tag, count in (rows[:middle], rows[middle:])[half]]
 
-    def by_model(self, shown: Cells) -> Cells:
-        """The ends of intervals are those of draws of its own, near to the page's."""
-        judged = self.table("gold.model_judgements").filter(pl.col("split") == "test")
-        found, random = [], np.random.default_rng(1)
-        for row, model in zip(shown, ("network", "base_rate"), strict=True):
-            label, said = judged.filter(pl.col("model") == model).select("label", "predicted").to_numpy().T
-            draws = [random.integers(0, len(label), len(label)) for _ in range(400)]
-            ends = np.quantile([roc_auc_score(label[rows], said[rows]) for rows in draws], [0.025, 0.975])
-            value, low, high = numbers_of(row[1])
-            assert (low, high) == pytest.approx(ends, abs=0.015)
-            told = figure(roc_auc_score(label, said))
-            name = words(model) + ", serves" * (model == "network")
-            found.append([name, told + row[1].removeprefix(figure(value))])
-        return found
+    def by_model(self, score: str, measure: str) -> Cells:
+        """Best first."""
+        reached = {model: of_model[measure] for model, of_model in self.metrics["test"][score].items()}
+        intervals = self.metrics["intervals"][score]
+        told = {model: figure(value) for model, value in reached.items()}
+        told |= {model: f"{told[model]} [{figure(low)}, {figure(high)}]" for model, (low, high) in intervals.items()}
+        best_first = sorted(reached, key=lambda model: -reached[model])
+        return [[words(model) + ", serves" * (model == "network"), told[model]] for model in best_first]
 
     def came(self) -> Cells:
-        judged = self.table("gold.model_judgements").filter(
-            (pl.col("split") == "test") & (pl.col("model") == "network")
-        )
-        ordered = judged.sort("predicted").with_row_index("place")
-        tenth = ordered.group_by(pl.col("place") * 10 // ordered.height, maintain_order=True)
-        rows = tenth.agg(pl.col("predicted").mean(), pl.col("label").mean(), pl.len().alias("rows"))
-        return [[percent(said), percent(came), figure(count)] for _, said, came, count in rows.iter_rows()]
+        curve = self.metrics["curves"]["purchase"]
+        return [[percent(one["said"]), percent(one["came"]), figure(one["rows"])] for one in curve]
 
     def moves(self) -> Cells:
         both, rows = self.both, []
@@ -344,7 +334,8 @@ ORACLES: dict[str, Callable[[Truth, Cells], Cells]] = {
     "Numbers of The next": lambda truth, _: truth.tags(1),
     "What tags foretold and what came": lambda truth, _: truth.foretold(),
     "Example profiles": Truth.examples,
-    "Numbers of Purchase by model": Truth.by_model,
+    "Numbers of Purchase by model": lambda truth, _: truth.by_model("purchase", "auc"),
+    "Numbers of Next item by model": lambda truth, _: truth.by_model("next_item", "ndcg@10"),
     "Numbers of Purchase: is it true?": lambda truth, _: truth.came(),
     "Numbers of Users by how sure they are to buy": lambda truth, _: truth.will_buy(),
     "Moves of scores": lambda truth, _: truth.moves(),

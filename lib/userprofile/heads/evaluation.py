@@ -7,21 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from userprofile.baselines.serving import LARGER_IS_BETTER
 from userprofile.heads.head import Arrays, Head
-from userprofile.heads.serving import NETWORK, HeadServing
+from userprofile.heads.serving import NETWORK, HeadServing, Serving, judged_by_head
 from userprofile.model.intervals import best_f1_threshold
 from userprofile.model.metrics import Metrics, decision_metrics
+from userprofile.spec import FeatureSpec
 
 Judgements = Mapping[tuple[str, str], Arrays]  # by split and model
 Measured = dict[str, dict[str, Any]]
 
 SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 CURVE_BINS = 10
+ROWS_DRAWN = 10_000  # at most, by which an interval is told
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,11 @@ def evaluated(
         decided = decision_metrics(judgement["label"], judgement["predicted"], thresholds[model]) if thresholds else {}
         return {**head.metrics(judgement), **decided}
 
-    splits = {
-        split: {
-            model: with_intervals(lambda rows, of=model: measure(rows, of), judgements[split, model], how)  # type: ignore[misc]
-            for model in models
-        }
-        for split in (VALIDATION, TEST)
-    }
+    def drawn(split: str, model: str) -> Measured:
+        measured = partial(measure, model=model)
+        return with_intervals(measured, judgements[split, model], draws=how.draws, seed=how.seed)
+
+    splits = {split: {model: drawn(split, model) for model in models} for split in (VALIDATION, TEST)}
     splits[TRAIN] = {model: _alone(measure(judgements[TRAIN, model], model)) for model in models}
     return {
         "head": head.name,
@@ -65,19 +67,46 @@ def evaluated(
     }
 
 
-def with_intervals(measure: Callable[[Arrays], Metrics], judgement: Arrays, how: Asking) -> Measured:
+def told_of_test(
+    serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays, *, draws: int, seed: int
+) -> dict[str, Any]:
+    """What training tells of the test split, out of what heads.serving.measured is asked.
+
+    `test` are all measures by head and model; `intervals`, likewise, the ends of that of the measure that decides,
+    where it has any; `curves`, by head of yes and no, the curve of what serves it.
+    """
+    told: dict[str, Any] = {TEST: {}, "intervals": {}, "curves": {}}
+    for head, of_head in judged_by_head(serving, spec, rows, kept):
+        name = head.name
+        told[TEST][name] = {model: head.metrics(judgement) for model, judgement in of_head.items()}
+        deciding = partial(_deciding, head)
+        found = {
+            model: with_intervals(deciding, judgement, draws=draws, seed=seed)[head.by[0]]
+            for model, judgement in of_head.items()
+        }
+        told["intervals"][name] = {model: [one["low"], one["high"]] for model, one in found.items() if "low" in one}
+        if head.decides:
+            told["curves"][name] = curve(of_head[serving.heads[name].model])
+    return told
+
+
+def with_intervals(measure: Callable[[Arrays], Metrics], judgement: Arrays, *, draws: int, seed: int) -> Measured:
     """Each measure with the ends of its 95 % interval by the bootstrap over rows, one row a user.
 
-    The same seed draws the same users for every model. No interval where a measure is undefined on some draw.
+    The same seed draws the same users for every model. Of many rows fewer are drawn, and what draws differ by is told
+    smaller in turn: the m out of n bootstrap (Bickel, Goetze & van Zwet 1997) of a measure whose error falls with the
+    root of the rows. No interval where a measure is undefined on some draw.
     """
-    rng, rows = np.random.default_rng(how.seed), len(next(iter(judgement.values())))
-    drawn = [rng.integers(rows, size=rows) for _ in range(how.draws)] if rows else []
+    rng, rows = np.random.default_rng(seed), len(next(iter(judgement.values())))
+    size = min(rows, ROWS_DRAWN)
+    drawn = [rng.integers(rows, size=size) for _ in range(draws)] if rows else []
     of_draws = [measure({name: values[places] for name, values in judgement.items()}) for places in drawn]
     measured = _alone(measure(judgement))
     for name, of_measure in measured.items():
         values = [value for one in of_draws if (value := one[name]) is not None]
         if values and len(values) == len(of_draws):
-            low, high = np.quantile(values, (0.025, 0.975))
+            off = (np.quantile(values, (0.025, 0.975)) - of_measure["value"]) * np.sqrt(size / rows)
+            low, high = of_measure["value"] + off
             of_measure |= {"low": float(low), "high": float(high)}
     return measured
 
@@ -136,6 +165,10 @@ def _slices(head: Head, judgements: Judgements, segments: np.ndarray, models: Se
         }
         rows.append({"segment": segment, "rows": int(inside.sum()), **measures})
     return rows
+
+
+def _deciding(head: Head, judgement: Arrays) -> Metrics:
+    return {head.by[0]: head.metrics(judgement)[head.by[0]]}
 
 
 def _alone(metrics: Metrics) -> Measured:

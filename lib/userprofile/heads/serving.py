@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,17 +86,22 @@ def fit_serving(
 
 def measured(serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays) -> Measures:
     """Every model of every head on the rows of a split, and what training kept of the network's predictions on it."""
-    if not rows.num_rows:
-        return {}
-    measures: Measures = {}
-    for name, of_head in serving.heads.items():
+    return {
+        head.name: {model: head.metrics(judgement) for model, judgement in of_head.items()}
+        for head, of_head in judged_by_head(serving, spec, rows, kept)
+    }
+
+
+def judged_by_head(
+    serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays
+) -> Iterator[tuple[Head, dict[str, Arrays]]]:
+    """The same before it is measured, by model; a head at a time, as each may be large."""
+    for name, of_head in serving.heads.items() if rows.num_rows else ():
         head = HEADS[name]
-        network = head.judgement_of_kept(kept, of_head.calibrations[NETWORK])
-        measures[name] = {NETWORK: head.metrics(network)}
+        found: dict[str, Arrays] = {NETWORK: head.judgement_of_kept(kept, of_head.calibrations[NETWORK])}
         for rung in of_head.rungs:
-            found = judgement_of_rung(head, of_head.rung(rung), of_head.calibrations[rung], rows, spec)
-            measures[name][rung] = head.metrics(found)
-    return measures
+            found[rung] = judgement_of_rung(head, of_head.rung(rung), of_head.calibrations[rung], rows, spec)
+        yield head, found
 
 
 def calibration_errors(serving: Serving, spec: FeatureSpec, rows: pa.Table, kept: Arrays) -> dict[str, float | None]:

@@ -36,7 +36,7 @@ def build_report(run: Run) -> Step:
         "build_report",
         partial(_write, run, moment, path),
         inputs=list(moment.tables.values()),
-        sections=["source", "build_report", "evaluate_model", "tags"],
+        sections=["source", "build_report", "tags"],
         parameters=parameters,
         as_of=moment.as_of,
         again=not path.exists(),

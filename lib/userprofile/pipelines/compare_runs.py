@@ -29,7 +29,7 @@ def compare_runs(run: Run) -> Step:
         "compare_runs",
         partial(_write, run, first, second, path),
         inputs=[*first.tables.values(), *second.tables.values()],
-        sections=["source", "evaluate_model"],
+        sections=["source"],
         parameters={"runs": run.compared},
         as_of=second.as_of,
         again=not path.exists(),

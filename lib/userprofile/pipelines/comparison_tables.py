@@ -119,13 +119,13 @@ def tags_table(both: DataFrame) -> Compared:
 
 def _served(run: Run, moment: Moment, profiled: Profiled) -> dict[str, tuple[Judged, Measured]]:
     model = model_of(run, moment, profiled.head["model_version"])
-    judged, _ = judged_scores(run, moment, model) if model else ([], False)
+    judged = judged_scores(model) if model else []
     return {one.score: (one, reached) for one in judged for reached in one.models if reached.model == one.serves}
 
 
 def _apart(then: Measured, now: Measured) -> str:
     if then.low is None or then.high is None or now.low is None or now.high is None:
-        return "not known: make evaluate_model"
+        return "not known"
     return "yes" if now.low > then.high or now.high < then.low else "no"
 
 

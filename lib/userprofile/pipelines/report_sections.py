@@ -131,11 +131,9 @@ def scores_section(run: Run, moment: Moment, profiled: Profiled | None) -> Secti
     if profiled is None or model is None:
         why = profiled.head["scores_missing_because"] if profiled else _NO_PROFILES
         return Section.without(quality.NAME, quality.TITLE, why or "no model scored them")
-    of_model, with_intervals = judged_scores(run, moment, model)
     unit, minor_units = profiled.head["currency"] or "", run.config.source.minor_units
-    judged = [in_units(one, unit, minor_units) for one in of_model]
+    judged = [in_units(one, unit, minor_units) for one in judged_scores(model)]
     how = {
-        "with_intervals": with_intervals,
         "rows": "the latest window whose outcome is known",
         "serves": model["metrics"]["served_by"],
         "missing_because": profiled.head["scores_missing_because"],

@@ -18,6 +18,7 @@ import yaml
 from deltalake import DeltaTable
 
 from userprofile.config.load import config_version
+from userprofile.heads.evaluation import told_of_test
 from userprofile.heads.every import HEADS
 from userprofile.heads.head import LadderSettings
 from userprofile.heads.serving import calibration_errors, fit_serving, measured
@@ -47,6 +48,7 @@ from userprofile.versions import code_version
 
 SECTIONS = ["source", "refine_events", "build_features", "build_training_set", "train_model"]
 CONFIG_FILE = "config.yaml"
+INTERVAL_DRAWS = 200
 
 
 def train_model(run: Run) -> Step:
@@ -133,7 +135,10 @@ def with_serving(
     rows = {split: split_rows(table, split) for split in EVALUATED_SPLITS}
     ladder = LadderSettings(spec.dense_names, run.config.train_model.seed)
     serving = fit_serving(spec, train, rows["validation"], kept["validation"], ladder, say=run.say)
-    measures: dict[str, Any] = {split: measured(serving, spec, rows[split], kept[split]) for split in EVALUATED_SPLITS}
+    measures: dict[str, Any] = {"validation": measured(serving, spec, rows["validation"], kept["validation"])}
+    measures |= told_of_test(
+        serving, spec, rows["test"], kept["test"], draws=INTERVAL_DRAWS, seed=run.config.train_model.seed
+    )
     measures["calibration_error"] = calibration_errors(serving, spec, rows["test"], kept["test"])
     measures["served_by"] = {name: one.model for name, one in serving.heads.items()}
     interest, hit_rates = fit_interest(spec, vectors, {**rows, "train": train}, _rule(run), say=run.say)

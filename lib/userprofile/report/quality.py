@@ -51,7 +51,7 @@ class Judged:
 def quality_section(
     judged: Sequence[Judged], spreads: Sequence[Spread], *, horizon: str, how: Mapping[str, Any]
 ) -> Section:
-    """`how` says with_intervals, the rows judged on, the scores that the model serves, and why others are missing."""
+    """`how` says the rows judged on, the scores that the model serves, and why others are missing."""
     scores = [
         {
             "name": words(one.score),
@@ -69,6 +69,7 @@ def quality_section(
         for name in MEANINGS
         if name not in how["serves"]
     ]
+    how = {**how, "with_intervals": any(model.low is not None for one in judged for model in one.models)}
     return Section(NAME, TITLE, {"several": several, "single": single, "unknown": unknown, "how": how})
 
 
