@@ -44,7 +44,10 @@ class Chaos:
     times: list[float] = field(default_factory=list)  # of these kills, since the epoch
 
     def disturbed(self, nights: Nights, night: int, *, kills: int, seconds: float) -> list[str]:
-        """Begins the night again until it is done; how each attempt ended. An undisturbed one takes so many seconds."""
+        """Begins the night again until it is done; how each attempt ended.
+
+        Kills come at moments within so many seconds, which an undisturbed one takes; in 0 as soon as they can.
+        """
         ends, wanted = list[str](), len(self.done) + kills
         while not ends or ends[-1] != "done":
             began, job, struck = time.monotonic(), nights.begin(night), list[str]()
@@ -64,9 +67,17 @@ class Chaos:
             ends.append(f"{code} by {' and '.join(struck) or 'an earlier kill'}" if code else "done")
         return ends
 
+    def missed(self) -> list[str]:
+        """Kinds that have not been killed yet."""
+        return [kind for kind in KINDS if kind not in self.done]
+
     def strike(self, driver: int) -> str:
-        """Kills one process and tells what it was: of the kinds that are alive, the one that was killed least often."""
-        alive = {kind: found for kind in KINDS if (found := candidates(kind, driver, self.cluster))}
+        """Kills one process and tells what it was: of the kinds that are alive, the one that was killed least often.
+
+        Until each kind has been killed once, one that was waits for the others: "" where none of these is alive.
+        """
+        kinds = self.missed() or KINDS
+        alive = {kind: found for kind in kinds if (found := candidates(kind, driver, self.cluster))}
         if not alive:
             return ""
         kind = min(alive, key=lambda kind: (self.done.count(kind), self.chance.random()))
@@ -110,7 +121,8 @@ def rounds(folder: Path, master: str, chaos: Chaos) -> dict[str, Any]:
         here, until = Nights(folder / f"round-{number}", shop, master), min(KILLS, len(chaos.done) + KILLS_A_ROUND)
         for night in range(NIGHTS):
             kills = -(-(until - len(chaos.done)) // (NIGHTS - night))
-            ends = chaos.disturbed(here, night, kills=kills, seconds=usual[night])
+            hurry = night == NIGHTS - 1 and chaos.missed()  # ranks, for one, are there for seconds alone
+            ends = chaos.disturbed(here, night, kills=kills, seconds=0 if hurry else usual[night])
             attempts += ends
             say(f"night {night + 1} of round {number}: {', '.join(ends)}")
         wrong = wrong_with(here, calm)

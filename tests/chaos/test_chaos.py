@@ -1,9 +1,10 @@
-"""Five kills in three nights, and that what compares their tables would find a difference."""
+"""Three nights with a kill of each kind of process, and that what compares their tables would find a difference."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_any_other_difference_is_told(tables, tmp_path, columns):
 
 
 @pytest.mark.slow
-def test_three_nights_with_five_kills_end_in_the_tables_of_undisturbed_ones(checkout, tmp_path):
+def test_three_nights_with_a_kill_of_each_kind_end_in_the_tables_of_undisturbed_ones(checkout, tmp_path):
     command = [sys.executable, str(checkout / "tests" / "chaos" / "chaos.py")]
     said = tmp_path / "said.log"
     with open(said, "w") as words:
@@ -62,4 +63,9 @@ def test_three_nights_with_five_kills_end_in_the_tables_of_undisturbed_ones(chec
             command, env=os.environ | {"KILLS": "5"}, stdout=subprocess.PIPE, stderr=words, text=True, check=False
         )
     assert ended.returncode == 0, said.read_text()
-    assert json.loads(ended.stdout.splitlines()[-1])["kills"] == 5
+    told = json.loads(ended.stdout.splitlines()[-1])
+    assert told["of"] == dict.fromkeys(("driver", "executor", "worker", "python_worker", "rank"), 1)
+    assert (told["kills"], told["rounds"], told["wrong"]) == (5, 1, [])
+    assert told["attempts"].pop("done") == 3
+    ended_by = [kind for attempt in told["attempts"] for kind in re.split(" by | and ", attempt)[1:]]
+    assert "driver" in ended_by  # what the others lose is done again by Spark or by the next attempt
