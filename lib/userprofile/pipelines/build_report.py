@@ -44,11 +44,17 @@ def build_report(run: Run) -> Step:
 
 
 def _write(run: Run, moment: Moment, path: Path) -> Outcome:
-    profiled = part.Profiled.of(run, moment)
-    examples = part.examples(run, profiled) if profiled else []
-    if profiled:
-        write_cards(run, moment, profiled, [one["user_id"] for one in examples], path.parent / CARDS)
-    sections = _sections(run, moment, profiled, examples)
+    # While Spark plans the queries of one section it has those of another to run, or of the cards.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        described = inheritable_thread_target(run.spark)
+        came_in = pool.submit(described(partial(part.intake_section, run, moment)))
+        profiled = part.Profiled.of(run, moment)
+        examples = part.examples(run, profiled) if profiled else []
+        others = [pool.submit(described(make)) for make in _made(run, moment, profiled, examples)]
+        if profiled:
+            write_cards(run, moment, profiled, [one["user_id"] for one in examples], path.parent / CARDS)
+        shown = [section.result() for section in (came_in, *others)]
+    sections = _in_order(moment, shown, tables_section(origins(run, moment)), is_whole=profiled is not None)
     html = report_page(head_of(run, moment, profiled.head if profiled else {}), sections)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
@@ -56,13 +62,10 @@ def _write(run: Run, moment: Moment, path: Path) -> Outcome:
     return Outcome([], {"page": str(path.resolve()), "sections": len(sections) - len(left_out), "cards": len(examples)})
 
 
-def _sections(
+def _made(
     run: Run, moment: Moment, profiled: part.Profiled | None, examples: Sequence[Mapping[str, Any]]
-) -> list[Section]:
-    """What did not come through is told first."""
-    steps = steps_section(steps_reached(moment), moment.failure)
-    made: list[Callable[[], Section]] = [
-        partial(part.intake_section, run, moment),
+) -> list[Callable[[], Section]]:
+    return [
         partial(part.people_section, run, moment, profiled),
         partial(part.behaviour_section, run, moment, profiled),
         partial(part.likes_section, profiled),
@@ -71,8 +74,9 @@ def _sections(
         partial(part.scores_section, run, moment, profiled),
         partial(part.changes_section, run, moment, profiled),
     ]
-    # While Spark plans the queries of one section it has those of another to run.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        shown = list(pool.map(inheritable_thread_target(run.spark)(lambda make: make()), made))
-    last = tables_section(origins(run, moment))
-    return [steps, *shown, last] if moment.failure or profiled is None else [*shown, steps, last]
+
+
+def _in_order(moment: Moment, shown: Sequence[Section], last: Section, *, is_whole: bool) -> list[Section]:
+    """What did not come through is told first."""
+    steps = steps_section(steps_reached(moment), moment.failure)
+    return [*shown, steps, last] if is_whole and not moment.failure else [steps, *shown, last]
