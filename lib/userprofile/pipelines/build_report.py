@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,33 +47,31 @@ def _write(run: Run, moment: Moment, path: Path) -> Outcome:
     # While Spark plans the queries of one section it has those of another to run, or of the cards.
     with ThreadPoolExecutor(max_workers=2) as pool:
         described = inheritable_thread_target(run.spark)
-        came_in = pool.submit(described(partial(part.intake_section, run, moment)))
+
+        def begun(section: Callable[..., Section], *of: Any) -> Future[Section]:
+            return pool.submit(described(partial(section, *of)))
+
+        came_in = begun(part.intake_section, run, moment)
         profiled = part.Profiled.of(run, moment)
         examples = part.examples(run, profiled) if profiled else []
-        others = [pool.submit(described(make)) for make in _made(run, moment, profiled, examples)]
+        # The two that take longest go first.
+        who, changed = (begun(one, run, moment, profiled) for one in (part.people_section, part.changes_section))
+        others = [
+            begun(part.behaviour_section, run, moment, profiled),
+            begun(part.likes_section, profiled),
+            begun(part.tags_section, run, moment, profiled),
+            begun(examples_section, examples),
+            begun(part.scores_section, run, moment, profiled),
+        ]
         if profiled:
             write_cards(run, moment, profiled, [one["user_id"] for one in examples], path.parent / CARDS)
-        shown = [section.result() for section in (came_in, *others)]
+        shown = [section.result() for section in (came_in, who, *others, changed)]
     sections = _in_order(moment, shown, tables_section(origins(run, moment)), is_whole=profiled is not None)
     html = report_page(head_of(run, moment, profiled.head if profiled else {}), sections)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     left_out = [section.name for section in sections if section.missing]
     return Outcome([], {"page": str(path.resolve()), "sections": len(sections) - len(left_out), "cards": len(examples)})
-
-
-def _made(
-    run: Run, moment: Moment, profiled: part.Profiled | None, examples: Sequence[Mapping[str, Any]]
-) -> list[Callable[[], Section]]:
-    return [
-        partial(part.people_section, run, moment, profiled),
-        partial(part.behaviour_section, run, moment, profiled),
-        partial(part.likes_section, profiled),
-        partial(part.tags_section, run, moment, profiled),
-        partial(examples_section, examples),
-        partial(part.scores_section, run, moment, profiled),
-        partial(part.changes_section, run, moment, profiled),
-    ]
 
 
 def _in_order(moment: Moment, shown: Sequence[Section], last: Section, *, is_whole: bool) -> list[Section]:
