@@ -315,10 +315,6 @@ def of_metrics(row: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def numbers_of(text: str) -> list[float]:
-    return [float(number) for number in re.findall(r"[\d.]+", text)]
-
-
 ORACLES: dict[str, Callable[[Truth, Cells], Cells]] = {
     "Numbers of Quarantined rows by reason": lambda truth, _: truth.refused(),
     "Files": lambda truth, _: truth.files(),

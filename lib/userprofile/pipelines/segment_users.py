@@ -69,7 +69,7 @@ def _segment(
     }
     segments = described(run, of_users, profiles, features, told)
     also = run.store.replace_small(segments, SEGMENTS, Segments, where=where)
-    checks = [one for table in (written, also) for one in require_written(run, table, as_of=as_of)]
+    checks = [one for table in (written, also) for one in require_written(run, table, as_of=as_of, where=where)]
     return Outcome(
         [written, also, *checks[-1:]], {"users": written.rows, "segments": segments.height, **_figures(told)}
     )
