@@ -76,3 +76,12 @@ def test_neither_a_later_date_nor_another_space_is_held_against(again, as_of, ch
     segments = again(as_of, **changed)
     assert segments["kept"].to_list() == [None] * 3
     assert segments["users"].is_sorted(descending=True)
+
+
+def test_what_is_expected_of_segments_is_measured_on_those_of_the_date(shop, tmp_path):
+    root, expected = tmp_path / "warehouse", tmp_path / "expected.yaml"
+    shutil.copytree(shop.folder / "warehouse", root)
+    expected.write_text("check_tables: {tables: {gold.user_segments: {rows: 1}}}")
+    shop.run(segment_users, "--as-of", NOW, "--force", "--conf", str(expected), "--set", f"warehouse={root}")
+    checks = replace(shop, folder=tmp_path).table("ops.checks").filter(pl.col("check") == USER_SEGMENTS)
+    assert set(checks["rows"]) == {of_date(shop, NOW).height}
