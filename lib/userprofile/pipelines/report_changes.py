@@ -44,7 +44,7 @@ def profiles_before(run: Run, moment: Moment, as_of: date) -> tuple[str, DataFra
 
 def compared(now: DataFrame, before: DataFrame, *, says: str, told: Callable[[str, float | None], str]) -> Before:
     """One join of both; `told` says a mean of a score's column in words."""
-    both = side_by_side(now, before).drop("user_id", "before_user_id").persist()
+    both = side_by_side(now, before).drop("before_tags").persist()
     try:
         counts = both.agg(
             F.count_if("was_there").alias("users"),
@@ -60,24 +60,23 @@ def compared(now: DataFrame, before: DataFrame, *, says: str, told: Callable[[st
 
 
 def side_by_side(now: DataFrame, before: DataFrame) -> DataFrame:
-    """Columns of now, and those of before as before_<name>."""
-    earlier = before.select(*(F.col(name).alias(f"before_{name}") for name in _COMPARED)).withColumn(
-        "there", F.lit(True)
-    )
-    present = now.select(*_COMPARED).withColumn("here", F.lit(True))
-    joined = present.join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
-    return joined.withColumns({"is_there": F.col("here").isNotNull(), "was_there": F.col("there").isNotNull()})
+    """Columns of now, and those of before as before_<name>; which tags a user `gained` and `lost` rather than all."""
+    earlier = before.select(*(F.col(name).alias(f"before_{name}") for name in _COMPARED))
+    joined = now.select(*_COMPARED).join(earlier, F.col("user_id") == F.col("before_user_id"), "full_outer")
+    return joined.select(
+        "*",
+        F.array_except("tags", "before_tags").alias("gained"),
+        F.array_except("before_tags", "tags").alias("lost"),
+        F.col("user_id").isNotNull().alias("is_there"),
+        F.col("before_user_id").isNotNull().alias("was_there"),
+    ).drop("tags", "user_id", "before_user_id")
 
 
 def tags_moved(kept: DataFrame) -> pl.DataFrame:
     """Rows (tag, gained, lost)."""
-    sides = {"gained": ("tags", "before_tags"), "lost": ("before_tags", "tags")}
-    changed = kept.where("tags != before_tags")
-    moved = [
-        changed.select(F.explode(F.array_except(*columns)).alias("tag"), F.lit(name).alias("side"))
-        for name, columns in sides.items()
-    ]
-    counts = [F.count_if(F.col("side") == name).alias(name) for name in sides]
+    sides = ("gained", "lost")
+    moved = [kept.select(F.explode(side).alias("tag"), F.lit(side).alias("side")) for side in sides]
+    counts = [F.count_if(F.col("side") == side).alias(side) for side in sides]
     return pl.DataFrame(moved[0].unionByName(moved[1]).groupBy("tag").agg(*counts).toArrow())
 
 

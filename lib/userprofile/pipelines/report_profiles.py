@@ -102,8 +102,10 @@ def _bin(column: str, end: float) -> Column:
 
 def examples(profiles: DataFrame, wanted: int) -> Sequence[dict[str, Any]]:
     """One of each segment first, so that a reader sees different people."""
-    shown = profiles.select("user_id", "tags", "rfm_segment", "spend_all")
+    shown = profiles.select("user_id", "rfm_segment", "spend_all")
     of_segment = Window.partitionBy("rfm_segment").orderBy(F.desc("spend_all"), "user_id")
     ranked = shown.withColumn("nth", F.row_number().over(of_segment)).where(F.col("nth") <= wanted)
-    rows = ranked.orderBy("nth", F.desc("spend_all"), "user_id").limit(wanted)
-    return [row.asDict(recursive=True) for row in rows.collect()]
+    rows = ranked.orderBy("nth", F.desc("spend_all"), "user_id").limit(wanted).collect()
+    chosen = profiles.where(F.col("user_id").isin([row["user_id"] for row in rows])).select("user_id", "tags").collect()
+    tags = {row["user_id"]: row["tags"] for row in chosen}
+    return [{**row.asDict(), "tags": tags[row["user_id"]]} for row in rows]
