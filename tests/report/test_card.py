@@ -42,12 +42,12 @@ SEQUENCE = pl.DataFrame(
 
 @pytest.fixture
 def page():
-    def of(sequence=SEQUENCE, changes=None, features=None, **profile):
+    def of(sequence=SEQUENCE, changes=None, features=None, ranks=None, **profile):
         months = pl.DataFrame({"month": ["2024-05"], **{act: [int(act == "view")] for act in ACTIONS}})
         return card_page(
             Facts(
                 source="shop", profile={**PROFILE, **profile}, features={**FEATURES, **(features or {})}, months=months,
-                events=pl.DataFrame(), sequence=sequence, titles={}, ranks={}, minor_units=2,
+                events=pl.DataFrame(), sequence=sequence, titles={}, ranks=ranks or {}, minor_units=2,
                 horizon_days=28, changes=changes,
             )
         )  # fmt: skip
@@ -62,6 +62,10 @@ def test_what_is_not_known_is_not_told_as_zero(page):
     assert "None" not in told
     assert "No reasons are there for this score." in told
     assert "25.0 %" in told
+
+
+def test_nobody_has_more_than_all_users(page):
+    assert "more than 99 % of users" in page(ranks={"purchase_probability": 0.9996})
 
 
 def test_a_score_has_its_own_reasons_and_three_at_most(page):

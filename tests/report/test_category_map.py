@@ -44,6 +44,15 @@ def test_rows_are_as_high_and_cells_as_wide_as_their_shares() -> None:
     assert abs(sofas[1] / food[1] - 0.5 / 0.3) < 0.05
 
 
+def test_names_stand_upright_where_cells_are_narrow_and_are_cut_or_left_out_where_there_is_no_room() -> None:
+    inside = {"Bread and rolls": 0.05, "Wine": 0.05, "Tea": 0.005, "Cups": 0.8}
+    names = ["Home", "Toys", *(f"Home / {name}" for name in inside), "Toys / Games of chance"]
+    shares = [0.94, 0.06, *inside.values(), 0.006]
+    svg = category_map(pl.DataFrame({"level": [1, 1, *[2] * 5], "name": names, "share": shares})).svg
+    said = re.findall(r"(rotate\(-90\))?\">([^<%]*)</text>", svg)
+    assert said == [("", "Cups"), ("rotate(-90)", "Bread and rolls"), ("", "Wine"), ("", "Games of…")]
+
+
 def test_its_numbers_are_in_a_table_and_its_names_escaped() -> None:
     plot = category_map(LIKED)
     assert plot.rows == [

@@ -8,6 +8,7 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from userprofile.errors import DataGateError
@@ -104,3 +105,25 @@ def test_a_commit_names_its_run(store, tmp_path):
     version = replace(store, written(store, "a"), FIRST).version
     log = tmp_path / f"warehouse/gold/visits/_delta_log/{version:020}.json"
     assert '"userMetadata":"run 1"' in log.read_text()
+
+
+def test_values_that_recur_are_in_dictionaries_and_floats_are_not(tmp_path):
+    leaves = pa.struct([("name", pa.string()), ("score", pa.float64())])
+    rows = pa.table(
+        {
+            "user_id": ["a"] * 3,
+            "spend": [1.5] * 3,
+            "ages": pa.array([[1.0]] * 3, pa.list_(pa.float32())),
+            "pages": [[1, 2]] * 3,
+            "likes": pa.array([[{"name": "Tea", "score": 0.5}]] * 3, pa.list_(leaves)),
+        }
+    )
+    part = write_part(rows.to_batches(), rows.schema, root=str(tmp_path), table=TABLE)
+    file = pq.ParquetFile(tmp_path / "gold/visits" / part["path"])
+    group = file.metadata.row_group(0)
+    has_dictionary = {group.column(place).path_in_schema: group.column(place).has_dictionary_page for place in range(6)}
+    assert has_dictionary == {
+        "user_id": True, "spend": False, "ages.list.element": False, "pages.list.element": True,
+        "likes.list.element.name": True, "likes.list.element.score": False,
+    }  # fmt: skip
+    assert file.read().equals(rows)

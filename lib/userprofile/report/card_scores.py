@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ def score_rows(
         if (value := profile[column]) is None:
             continue
         probability = column.endswith("_probability")
-        rank = f"more than {100 * ranks[column]:.0f} % of users" if column in ranks else ""
+        rank = f"more than {math.floor(100 * ranks[column])} % of users" if column in ranks else ""
         of_score = [one for one in reasons if one["score"] == score][:REASONS_SHOWN]
         title = _TITLES[score].format(horizon=days(horizon_days))
         told = _told(score, value, amount)

@@ -14,9 +14,11 @@ from userprofile.report.svg import INK, MUTED, SERIES, drawn, inline
 from userprofile.report.words import percent
 
 ROWS, CELLS = 8, 6  # shown at most; what is left over is one more
-LEAST = 0.02  # of all interest: what is less is told with the others
+LEAST = 0.03  # of all interest: what is less is told with the others
 _LEAST_HEIGHT, _LEAST_ROW = 380, 16  # points; a row of fewer has no room for its name
-_LETTER = 5.2  # points, the mean width of one
+_LETTER, _LINE = 6, 12  # points, the width of a letter, most being capitals, and the height of a line
+_FEWEST = 6  # letters of a name that is cut
+_PLOT = 0.72 * 2 * WIDTH, 0.9  # points across, where names of rows are not; the share of the height
 _TINT, _FAINT = 0.3, 0.1
 
 
@@ -53,12 +55,14 @@ def broad_categories(liked: pl.DataFrame) -> list[Broad]:
 def category_map(liked: pl.DataFrame) -> Plot:
     """Of rows of `broad_categories`, at least one."""
     rows = broad_categories(liked)
-    smallest = min(row.share for row in rows) / sum(row.share for row in rows)
-    with drawn(2 * WIDTH, max(_LEAST_HEIGHT, round(_LEAST_ROW / max(smallest, LEAST)))) as axes:
+    whole = sum(row.share for row in rows)
+    smallest = min(row.share for row in rows) / whole
+    height = max(_LEAST_HEIGHT, round(_LEAST_ROW / max(smallest, LEAST)))
+    with drawn(2 * WIDTH, height) as axes:
         below = 0.0
         middles = []
         for place, row in enumerate(rows):
-            _row(axes, row, below, SERIES[place] if row.known else MUTED)
+            _row(axes, row, below, SERIES[place] if row.known else MUTED, points=_PLOT[1] * height / whole)
             middles.append(below + row.share / 2)
             below += row.share
         axes.set_xlim(0, 1)
@@ -79,17 +83,26 @@ def category_map(liked: pl.DataFrame) -> Plot:
     return Plot("Map of categories", svg, ("Broad", "Category", "Share of interest"), table, says, wide=True)
 
 
-def _row(axes: Axes, row: Broad, below: float, colour: str) -> None:
+def _row(axes: Axes, row: Broad, below: float, colour: str, *, points: float) -> None:
+    """All interest would be so many points high."""
     whole = max(row.share, sum(share for _, share in row.inside))
     left = 0.0
     for name, share in row.inside[:CELLS]:
         width = share / whole
         _cell(axes, (left, below, width, row.share), colour, _TINT)
-        if len(name) * _LETTER < width * 0.72 * 2 * WIDTH:  # the rest of the width is of the names of rows
-            axes.text(left + 0.006, below + row.share / 2, name, va="center", color=INK, fontsize=9)
+        _name(axes, name, (left, below + row.share / 2, width), across=width * _PLOT[0], high=row.share * points)
         left += width
     if left < 1:
         _cell(axes, (left, below, 1 - left, row.share), colour, _FAINT)
+
+
+def _name(axes: Axes, name: str, place: tuple[float, float, float], *, across: float, high: float) -> None:
+    """In a cell of so many points: across, or else upright, or else cut, or not there."""
+    left, middle, width = place
+    if across < len(name) * _LETTER < high and across > _LINE:
+        axes.text(left + width / 2, middle, name, ha="center", va="center", rotation=90, color=INK, fontsize=9)
+    elif (room := int(across / _LETTER)) >= min(len(name), _FEWEST):
+        axes.text(left + 0.006, middle, shortened(name, room), va="center", color=INK, fontsize=9)
 
 
 def _cell(axes: Axes, place: tuple[float, float, float, float], colour: str, depth: float) -> None:

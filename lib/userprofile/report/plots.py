@@ -90,12 +90,12 @@ def gains(name: str, title: str, changes: Mapping[str, tuple[int, int]]) -> Plot
     return Plot(title, svg, ("", "Gained", "Lost"), rows)
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, longest: int = _LONGEST_NAME) -> str:
     """
     >>> shortened("DRUG GM / SOAP - LIQUID & BAR FOR HANDS")
     'DRUG GM / SOAP - LIQUID & BAR…'
     """
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
 
 
 def told_of(names: Sequence[str], told: Sequence[str]) -> str:
