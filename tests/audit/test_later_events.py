@@ -96,7 +96,7 @@ def test_every_action_is_among_what_is_added(log, as_ofs, action):
 
 def test_a_lone_user_is_not_blamed_for_the_last_bits_of_a_division(log, clean, computing, as_ofs):
     """Polars divides one value otherwise than many."""
-    for user in log["user_id"].unique():
+    for user in log["user_id"].value_counts(sort=True)["user_id"].head(6):
         alone = log.filter(pl.col("user_id") == user)
         assert changes(alone, as_of=as_ofs[0], compute=computing(clean)) == []
 

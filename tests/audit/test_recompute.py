@@ -10,9 +10,9 @@ from userprofile.windows import AsOf
 
 
 @pytest.fixture
-def audited(raw_log, covered, as_ofs, timezone):
+def audited(raw_log, covered, as_ofs, given):
     def run(rows):
-        return differences(rows, raw_log, features=covered.features, as_ofs=as_ofs, timezone=timezone)
+        return differences(rows, raw_log, features=covered.features, as_ofs=as_ofs, given=given)
 
     return run
 

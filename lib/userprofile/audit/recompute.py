@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 
 import polars as pl
 
-from userprofile.audit.reference import Definition, Event, Value, definition, past
+from userprofile.audit.past import Definition, Given, Past, Value, past
+from userprofile.audit.reference import definition
 from userprofile.audit.values import same
 from userprofile.features.entries import Feature
 from userprofile.windows import AsOf, Window
@@ -37,13 +39,12 @@ def differences(
     *,
     features: Sequence[Feature],
     as_ofs: Sequence[AsOf],
-    timezone: str,
-    arrival_lag: timedelta = timedelta(0),
+    given: Given,
 ) -> list[Difference]:
     """One entry per covered feature that differs in some row; by feature, in the order of `features`.
 
     `rows` are gold.training_examples, or some of them; `events` all accepted events of their users, in the columns of
-    reference.EVENT_FIELDS, before and after the as-of dates alike: the cut is made here, by plain Python.
+    past.EVENT_FIELDS, before and after the as-of dates alike: the cut is made here, by plain Python.
     """
     known = {feature.name: (definition(feature.name, feature.window), feature.window) for feature in features}
     chosen = {name: (found, window) for name, (found, window) in known.items() if found}
@@ -52,25 +53,16 @@ def differences(
     histories = events.partition_by("user_id", as_dict=True)
     for row in rows.select("user_id", "as_of_date", *chosen).iter_rows(named=True):
         history = histories.get((row["user_id"],), events.clear()).to_dicts()
-        as_of = instants[row["as_of_date"]]
-        for name, value in _values(history, chosen, as_of=as_of, timezone=timezone, arrival_lag=arrival_lag):
+        for name, value in _values(chosen, partial(past, history, as_of=instants[row["as_of_date"]], given=given)):
             if not same(row[name], value):
                 found[name].append(Difference(name, 0, row["user_id"], row["as_of_date"], row[name], value))
     return [_counted(cases) for cases in found.values() if cases]
 
 
 def _values(
-    history: list[Event],
-    chosen: dict[str, tuple[Definition, Window | None]],
-    *,
-    as_of: AsOf,
-    timezone: str,
-    arrival_lag: timedelta,
+    chosen: dict[str, tuple[Definition, Window | None]], past_of: Callable[..., Past]
 ) -> Iterator[tuple[str, Value]]:
-    pasts = {
-        window: past(history, as_of=as_of, window=window, timezone=timezone, arrival_lag=arrival_lag)
-        for window in {window for _, window in chosen.values()}
-    }
+    pasts = {window: past_of(window=window) for window in {window for _, window in chosen.values()}}
     return ((name, compute(pasts[window])) for name, (compute, window) in chosen.items())
 
 

@@ -6,64 +6,30 @@ windows are covered by themselves; a column without a definition here is only ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import re
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
-from typing import Any
-from zoneinfo import ZoneInfo
+from statistics import fmean, stdev
 
+from userprofile.audit import acts, chain, orders
+from userprofile.audit.past import Definition, Event, Past, Value, of_some
 from userprofile.columns import ACTIONS, Action
-from userprofile.windows import AsOf, Window
+from userprofile.windows import Window
 
-# user_id (a pseudonym), event_time, arrived_at, event_order, action (a word), item_id, order_id, amount, discount.
-Event = dict[str, Any]
-EVENT_FIELDS = (
-    "user_id", "event_time", "arrived_at", "event_order", "action", "item_id", "order_id", "amount", "discount",
-)  # fmt: skip
-Value = int | float | None
-
-DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Past:
-    """One user's events in a window that ends at the instant `until`, oldest first."""
-
-    events: list[Event]
-    until: datetime
-    timezone: ZoneInfo
-
-    def did(self, action: str) -> list[Event]:
-        return [event for event in self.events if event["action"] == action]
-
-    def days_before(self, event: Event) -> float:
-        return (self.until - event["event_time"]) / DAY
-
-
-Definition = Callable[[Past], Value]
+_TRENDS: dict[str, Callable[[int, int, Past], float | None]] = {
+    "events": acts.events_trend,
+    "spend": orders.spend_trend,
+}
 
 
 def definition(name: str, window: Window | None) -> Definition | None:
     """How the column is computed of a Past of its window; None where this module does not know it."""
-    suffix = f"_{window.name}" if window else ""
-    return DEFINITIONS.get(name.removesuffix(suffix))
-
-
-def past(
-    events: Sequence[Event], *, as_of: AsOf, window: Window | None, timezone: str, arrival_lag: timedelta = timedelta(0)
-) -> Past:
-    """What was known at the instant, by both clocks: it had happened, and had arrived by then plus the lag."""
-    inside = [event for event in events if _is_known(event, as_of.instant, arrival_lag)]
-    if window is not None and window.days is not None:
-        inside = [event for event in inside if event["event_time"] >= as_of.instant - window.days * DAY]
-    in_order = sorted(inside, key=lambda event: (event["event_time"], event["event_order"]))
-    return Past(in_order, as_of.instant, ZoneInfo(timezone))
-
-
-def _is_known(event: Event, instant: datetime, arrival_lag: timedelta) -> bool:
-    arrived = event["arrived_at"] or event["event_time"]
-    return bool(event["event_time"] < instant and arrived < instant + arrival_lag)
+    without_window = name.removesuffix(f"_{window.name}") if window else name
+    trend = re.fullmatch(r"(events|spend)_trend_(\d+)d", without_window)
+    if trend and window and window.days:
+        return partial(_TRENDS[trend[1]], int(trend[2]), window.days)
+    return DEFINITIONS.get(name) or DEFINITIONS.get(without_window)
 
 
 def _count(action: str, past: Past) -> int:
@@ -71,81 +37,62 @@ def _count(action: str, past: Past) -> int:
 
 
 def _days_since(action: str, past: Past) -> float | None:
-    return min((past.days_before(event) for event in past.did(action)), default=None)
+    done = past.did(action)
+    return past.days_before(done[-1]) if done else None
 
 
-def _days_since_any(past: Past) -> float | None:
-    return min((past.days_before(event) for event in past.events), default=None)
+def _days_since_first(action: str, past: Past) -> float | None:
+    done = past.did(action)
+    return past.days_before(done[0]) if done else None
 
 
-def _tenure(past: Past) -> float | None:
-    return max((past.days_before(event) for event in past.events), default=None)
+def _of_one(place: int, value: Callable[[Past, Event], Value], past: Past) -> Value:
+    """Of the first event of any action, or the last, -1."""
+    return value(past, past.events[place]) if past.events else None
+
+
+def _time(_: Past, event: Event) -> datetime:
+    return event["event_time"]
 
 
 def _active_days(past: Past) -> int:
-    return len({event["event_time"].astimezone(past.timezone).date() for event in past.events})
+    return len({past.local_day(event) for event in past.events})
 
 
-def _distinct_items(past: Past) -> int:
-    return len({event["item_id"] for event in past.events} - {None})
+def _different(what: str, past: Past) -> int:
+    return len({event[what] for event in past.events} - {None})
 
 
-def _order(event: Event) -> tuple[str, Any]:
-    return ("instant", event["event_time"]) if event["order_id"] is None else ("number", event["order_id"])
+def _ratings(past: Past) -> list[float]:
+    return [event["rating"] for event in past.events if event["rating"] is not None]
 
 
-def _orders(past: Past) -> int:
-    return len({_order(event) for event in past.did(Action.PURCHASE)})
-
-
-def _orders_of_a_buyer(past: Past) -> int | None:
-    return _orders(past) or None
-
-
-def _known_sum(events: Sequence[Event]) -> int | None:
-    amounts = [event["amount"] for event in events if event["amount"] is not None]
-    return sum(amounts) if amounts else None
-
-
-def _spend(past: Past) -> int | None:
-    bought = past.did(Action.PURCHASE)
-    return _known_sum(bought) if bought else 0
-
-
-def _spend_of_a_buyer(past: Past) -> int | None:
-    return _known_sum(past.did(Action.PURCHASE))
-
-
-def _average_order_value(past: Past) -> float | None:
-    spend, orders = _spend_of_a_buyer(past), _orders(past)
-    return None if spend is None else spend / orders
-
-
-def _discount_share(past: Past) -> float | None:
-    bought = past.did(Action.PURCHASE)
-    priced = [event for event in bought if event["amount"] is not None and event["discount"] is not None]
-    gross = sum(event["amount"] + event["discount"] for event in priced)
-    return sum(event["discount"] for event in priced) / gross if gross > 0 else None
-
-
-def _last_order_amount(past: Past) -> int | None:
-    bought = past.did(Action.PURCHASE)
-    return _known_sum([event for event in bought if _order(event) == _order(bought[-1])])
+def _favourites_open(past: Past) -> int:
+    wished = {}
+    for event in past.events:
+        if event["action"] in (Action.FAVOURITE, Action.PURCHASE) and event["item_id"] is not None:
+            wished[event["item_id"]] = event["action"] == Action.FAVOURITE
+    return sum(wished.values())
 
 
 DEFINITIONS: dict[str, Definition] = {
     **{f"{action}_count": partial(_count, action) for action in ACTIONS},
     **{f"days_since_{action}": partial(_days_since, action) for action in ACTIONS},
-    "days_since_any": _days_since_any,
-    "tenure_days": _tenure,
+    **{f"days_since_first_{action}": partial(_days_since_first, action) for action in (Action.VIEW, Action.PURCHASE)},
+    "days_since_any": partial(_of_one, -1, Past.days_before),
+    "tenure_days": partial(_of_one, 0, Past.days_before),
+    "first_seen": partial(_of_one, 0, _time),
+    "last_seen": partial(_of_one, -1, _time),
     "active_days": _active_days,
-    "distinct_items": _distinct_items,
-    "spend": _spend,
-    "orders": _orders,
-    "average_order_value": _average_order_value,
-    "discount_share": _discount_share,
-    "last_order_amount": _last_order_amount,
+    "distinct_items": partial(_different, "item_id"),
+    "coupons": partial(_different, "coupon_id"),
+    "devices": partial(_different, "device_id"),
     "rfm_recency_days": partial(_days_since, Action.PURCHASE),
-    "rfm_frequency": _orders_of_a_buyer,
-    "rfm_monetary": _spend_of_a_buyer,
+    "rating_mean": partial(of_some, fmean, _ratings, 1),
+    "rating_sd": partial(of_some, stdev, _ratings, 2),
+    "rating_count": lambda past: len(_ratings(past)),
+    "favourites_open": _favourites_open,
+    **acts.DEFINITIONS,
+    **chain.DEFINITIONS,
+    **orders.DEFINITIONS,
 }

@@ -7,6 +7,8 @@ from typing import Any
 
 # Sums of floats in another order, or of one user instead of many, differ in their last bits; a leak differs by more.
 RELATIVE_TOLERANCE = 1e-9
+# Where they cancel out, rounding is all that is left.
+ABSOLUTE_TOLERANCE = 1e-12
 
 
 def same(one: Any, other: Any) -> bool:
@@ -16,7 +18,8 @@ def same(one: Any, other: Any) -> bool:
     (True, False)
     """
     if isinstance(one, float) and isinstance(other, int | float):
-        return isclose(one, other, rel_tol=RELATIVE_TOLERANCE) or (one != one and other != other)
+        close = isclose(one, other, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+        return close or (one != one and other != other)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):

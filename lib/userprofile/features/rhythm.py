@@ -18,7 +18,7 @@ NO_ACT = "no act before as_of"
 NIGHT_HOURS = 6  # from midnight
 MICROSECONDS_AN_HOUR = MICROSECONDS_A_DAY // 24
 
-# Below it the acts balance each other, and what is left of a direction is rounding.
+# Below it the acts balance each other, and what is left of a direction, or of a mean, is rounding.
 NO_DIRECTION = 1e-9
 
 LOCAL_TIME = pl.col("local_time")  # since a Thursday
@@ -69,10 +69,11 @@ def _circular(name: str, point: pl.Expr, *, period: int, unit: str, local: Helpe
     c, s = pl.col(cosine.name).mean(), pl.col(sine.name).mean()
     strength = (c.pow(2) + s.pow(2)).sqrt()
     mean = pl.arctan2(s, c) * (period / (2 * math.pi))
+    # Rounding alone would say on which side of where the circle begins a mean of 0 lies.
+    mean = pl.when(mean.abs() > NO_DIRECTION).then(mean).otherwise(0.0)
     yield Feature(
         f"{name}_mean",
         family="activity",
-        # The remainder after adding a period is below it even where a mean just under 0 rounds up to it.
         expr=pl.when(strength > NO_DIRECTION).then((mean + period) % period),
         dtype=dy.Float64(nullable=True, min=0, max_exclusive=period),
         unit=unit,

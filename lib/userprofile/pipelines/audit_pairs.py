@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, timedelta
+
 import polars as pl
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from userprofile.audit.later_events import Change, changes, summed
+from userprofile.audit.past import Given
 from userprofile.audit.recompute import Difference, differences
 from userprofile.features.entries import Catalogue
 from userprofile.pipelines.coded_log import coded_log
@@ -29,15 +34,25 @@ def raw_differences(
     run: Run, pairs: pl.DataFrame, *, bronze: TableVersion, events: TableVersion, catalogue: Catalogue
 ) -> list[Difference]:
     """Stored values of `pairs`, rows of gold.training_examples, that raw rows before the as-of date do not give."""
-    timezone = run.config.source.timezone
+    settings, timezone = run.config.build_features, run.config.source.timezone
+    as_ofs = _as_ofs(pairs, timezone)
+    counted = _counts_of_actions(run.store.read(events, SilverEvents), as_ofs, settings.arrival_lag)
     return differences(
         pairs,
         raw_histories(run, bronze=bronze, events=events, users=users_of(run, pairs)),
         features=catalogue.features,
-        as_ofs=_as_ofs(pairs, timezone),
-        timezone=timezone,
-        arrival_lag=run.config.build_features.arrival_lag,
+        as_ofs=as_ofs,
+        given=Given(timezone, settings.session_gap, settings.arrival_lag, counted),
     )
+
+
+def _counts_of_actions(events: DataFrame, as_ofs: Sequence[AsOf], arrival_lag: timedelta) -> dict[date, dict[str, int]]:
+    """Of people, as each date knows them."""
+    arrived = F.coalesce("arrived_at", "event_time") - F.lit(arrival_lag)
+    known_at = F.greatest("event_time", arrived)
+    counts = [F.count_if(known_at < F.lit(as_of.instant)).alias(str(as_of.date)) for as_of in as_ofs]
+    rows = events.where("not is_bot").groupBy("action").agg(*counts).collect()
+    return {as_of.date: {row["action"]: row[str(as_of.date)] for row in rows} for as_of in as_ofs}
 
 
 def later_changes(run: Run, pairs: pl.DataFrame, *, events: TableVersion, catalogue: Catalogue) -> list[Change]:

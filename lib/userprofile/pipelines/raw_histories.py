@@ -8,7 +8,7 @@ import polars as pl
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from userprofile.audit.reference import EVENT_FIELDS
+from userprofile.audit.past import EVENT_FIELDS
 from userprofile.events.mapped import text_of, with_fields
 from userprofile.events.parse import parsed_events
 from userprofile.events.pseudonyms import pseudonym_column
