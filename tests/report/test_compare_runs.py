@@ -40,9 +40,13 @@ def test_scores_are_compared_user_by_user(compared, twice):
     difference = both["purchase_probability_now"] - both["purchase_probability"]
     users, first, second, moved, sure = row_of(text, "purchase")
     assert users == str(both.height)
-    assert first == f"{100 * both['purchase_probability'].mean():.1f} %"
-    assert second == f"{100 * both['purchase_probability_now'].mean():.1f} %"
-    assert moved == f"{100 * difference.mean():.1f} %"
+    # Of few users a mean may lie just between two texts, and the last bit decides.
+    for told, values in (
+        (first, both["purchase_probability"]),
+        (second, both["purchase_probability_now"]),
+        (moved, difference),
+    ):
+        assert float(told.removesuffix(" %")) == pytest.approx(100 * values.mean(), abs=0.05 + 1e-6)
     assert sure == "yes"
     assert row_of(text, "churn")[-2:] == ["0.0 %", "no"]
     assert "purchase" in page
