@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from statistics import fmean, stdev
 from typing import Any
@@ -99,26 +100,32 @@ def _return_share_of_spend(past: Past) -> float | None:
     return returned / paid if paid and returned is not None else None
 
 
-def _purchase_days(past: Past) -> list[list[Event]]:
+def _purchase_days(past: Past) -> dict[date, list[Event]]:
     """Purchases of each calendar day, in order."""
-    days: dict[Any, list[Event]] = {}
+    days: dict[date, list[Event]] = {}
     for event in past.did(Action.PURCHASE):
         days.setdefault(past.local_day(event), []).append(event)
-    return list(days.values())
+    return days
+
+
+def _btyd_frequency(past: Past) -> int | None:
+    days = _purchase_days(past)
+    return len(days) - 1 if days else None
 
 
 def _btyd_recency(past: Past) -> int | None:
-    days = [past.local_day(event) for event in past.did(Action.PURCHASE)]
-    return (days[-1] - days[0]).days if days else None
+    days = _purchase_days(past)
+    return (max(days) - min(days)).days if days else None
 
 
 def _btyd_age(past: Past) -> int | None:
-    days = [past.local_day(event) for event in past.did(Action.PURCHASE)]
-    return (past.as_of.date - days[0]).days if days else None
+    days = _purchase_days(past)
+    return (past.as_of.date - min(days)).days if days else None
 
 
 def _values_of_repeats(past: Past) -> list[float]:
-    return [value for day in _purchase_days(past)[1:] if (value := _known_sum(day)) is not None]
+    repeats = list(_purchase_days(past).values())[1:]
+    return [value for day in repeats if (value := _known_sum(day)) is not None]
 
 
 def _item_repeat_share(past: Past) -> float | None:
@@ -153,7 +160,7 @@ DEFINITIONS: dict[str, Definition] = {
     "overdue_ratio": _overdue_ratio,
     "rfm_frequency": lambda past: len(_orders(past)) or None,
     "rfm_monetary": _spend_of_a_buyer,
-    "btyd_frequency": lambda past: len(_purchase_days(past)) - 1 if past.did(Action.PURCHASE) else None,
+    "btyd_frequency": _btyd_frequency,
     "btyd_recency_days": _btyd_recency,
     "btyd_age_days": _btyd_age,
     "btyd_monetary_value": partial(of_some, fmean, _values_of_repeats, 1),

@@ -48,6 +48,7 @@ class Past:
         return [event for event in self.known if self.since is None or event["event_time"] >= self.since]
 
     def did(self, action: str) -> list[Event]:
+        """Events of the action."""
         return [event for event in self.events if event["action"] == action]
 
     def acts(self) -> list[Event]:
@@ -59,6 +60,7 @@ class Past:
         return self.given.population[self.as_of.date].get(action, 0)
 
     def days_before(self, event: Event) -> float:
+        """From the event to the as-of instant, in days of 86,400 s."""
         return (self.as_of.instant - event["event_time"]) / DAY
 
     def local(self, event: Event) -> datetime:
@@ -66,6 +68,7 @@ class Past:
         return event["event_time"].astimezone(ZoneInfo(self.given.timezone)).replace(tzinfo=None)
 
     def local_day(self, event: Event) -> date:
+        """The calendar day on which it happened there."""
         return self.local(event).date()
 
 

@@ -36,7 +36,7 @@ def raw_differences(
     """Stored values of `pairs`, rows of gold.training_examples, that raw rows before the as-of date do not give."""
     settings, timezone = run.config.build_features, run.config.source.timezone
     as_ofs = _as_ofs(pairs, timezone)
-    counted = _counts_of_actions(run.store.read(events, SilverEvents), as_ofs, settings.arrival_lag)
+    counted = counts_of_actions(run.store.read(events, SilverEvents), as_ofs, settings.arrival_lag)
     return differences(
         pairs,
         raw_histories(run, bronze=bronze, events=events, users=users_of(run, pairs)),
@@ -46,8 +46,8 @@ def raw_differences(
     )
 
 
-def _counts_of_actions(events: DataFrame, as_ofs: Sequence[AsOf], arrival_lag: timedelta) -> dict[date, dict[str, int]]:
-    """Of people, as each date knows them."""
+def counts_of_actions(events: DataFrame, as_ofs: Sequence[AsOf], arrival_lag: timedelta) -> dict[date, dict[str, int]]:
+    """How many events of each action each date knows, of users who are no bots."""
     arrived = F.coalesce("arrived_at", "event_time") - F.lit(arrival_lag)
     known_at = F.greatest("event_time", arrived)
     counts = [F.count_if(known_at < F.lit(as_of.instant)).alias(str(as_of.date)) for as_of in as_ofs]

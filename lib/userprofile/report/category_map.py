@@ -18,7 +18,8 @@ LEAST = 0.03  # of all interest: what is less is told with the others
 _LEAST_HEIGHT, _LEAST_ROW = 380, 16  # points; a row of fewer has no room for its name
 _LETTER, _LINE = 6, 12  # points, the width of a letter, most being capitals, and the height of a line
 _FEWEST = 6  # letters of a name that is cut
-_PLOT = 0.72 * 2 * WIDTH, 0.9  # points across, where names of rows are not; the share of the height
+_ACROSS = 0.72 * 2 * WIDTH  # points; the rest of the width is of the names of rows
+_HIGH = 0.9  # of the height; the rest is margin
 _TINT, _FAINT = 0.3, 0.1
 
 
@@ -62,7 +63,7 @@ def category_map(liked: pl.DataFrame) -> Plot:
         below = 0.0
         middles = []
         for place, row in enumerate(rows):
-            _row(axes, row, below, SERIES[place] if row.known else MUTED, points=_PLOT[1] * height / whole)
+            _row(axes, row, below, SERIES[place] if row.known else MUTED, points=_HIGH * height / whole)
             middles.append(below + row.share / 2)
             below += row.share
         axes.set_xlim(0, 1)
@@ -90,7 +91,7 @@ def _row(axes: Axes, row: Broad, below: float, colour: str, *, points: float) ->
     for name, share in row.inside[:CELLS]:
         width = share / whole
         _cell(axes, (left, below, width, row.share), colour, _TINT)
-        _name(axes, name, (left, below + row.share / 2, width), across=width * _PLOT[0], high=row.share * points)
+        _name(axes, name, (left, below + row.share / 2, width), across=width * _ACROSS, high=row.share * points)
         left += width
     if left < 1:
         _cell(axes, (left, below, 1 - left, row.share), colour, _FAINT)
