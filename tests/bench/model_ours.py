@@ -23,7 +23,7 @@ from model_log import LONGEST, Log, batches_of_users, saved
 from userprofile.columns import ACTION_CODE
 from userprofile.config.load import load_config
 from userprofile.feed.histories import HistorySpec
-from userprofile.feed.read import Batch
+from userprofile.feed.read import Batch, batch_of
 from userprofile.model.next_item import NextItemModel, next_item_loss, states_and_targets
 from userprofile.model.positions import Packing, gap_bucket
 from userprofile.training.collective import alone
@@ -146,7 +146,7 @@ def side_of(log: Log, task: NextItem, changed: Callable[[Batch], Batch] = lambda
     optimiser = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
     step = training_step(WholeStep(task, model, optimiser, alone()))
     form = task.form()
-    pool = [changed(form.batch(table(log, users))) for users in islice(batches_of_users(log), POOL)]
+    pool = [changed(batch_of(form, table(log, users))) for users in islice(batches_of_users(log), POOL)]
 
     def loss(number: int) -> float:
         sums = step(pool[number])

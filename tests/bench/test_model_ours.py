@@ -15,6 +15,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {here!r})
 import json, model_child, model_log, model_ours
+from userprofile.feed.read import batch_of
 model_child.POOL = model_ours.POOL = 1
 log = model_log.drawn(users=300, items=40)
 """
@@ -30,7 +31,7 @@ def in_a_process(code: str) -> object:
 def test_it_reads_what_the_peers_read() -> None:
     ours, peers = in_a_process(
         "users = next(model_log.batches_of_users(log))\n"
-        "batch = model_ours.task_of(log).form().batch(model_ours.table(log, users))\n"
+        "batch = batch_of(model_ours.task_of(log).form(), model_ours.table(log, users))\n"
         "peers = model_log.padded(log, users, at_end=True)\n"
         "ours = [batch[name].tolist() for name in ('item', 'target')]\n"
         "print(json.dumps([ours, [one.tolist() for one in peers]]))"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from userprofile.errors import DataGateError, UsageError
 from userprofile.feed.histories import HISTORY_KEYS, HistoryForm, HistorySpec, VectorTables, fit_history_spec
+from userprofile.feed.read import batch_of
 
 LENGTH = 4
 SPEC = HistorySpec(sequence_length=LENGTH, vocabulary=(7, 3, 9))
@@ -34,7 +35,7 @@ def index(code: int) -> int:
 
 @given(histories, st.integers(1, 9))
 def test_events_are_read_up_to_the_last_and_the_last_ones_predicted(items: list[list[int]], targets: int) -> None:
-    batch = HistoryForm(SPEC).batch(table(items, targets))
+    batch = batch_of(HistoryForm(SPEC), table(items, targets))
     assert set(batch) == {*HISTORY_KEYS, "target", "weight"}
     for row, history in enumerate(items):
         first = max(len(history) - LENGTH - 1, 0)
@@ -72,7 +73,7 @@ def test_new_items_are_read_and_never_asked_for() -> None:
     )
     assert (spec.vocabulary, spec.new_items, spec.contents) == ((9, 5, 8), 2, ((3, 0),))
     assert HistorySpec.from_json(spec.to_json()) == spec
-    batch = HistoryForm(spec).batch(table([[9, 5, 9, 8, 3]]))
+    batch = batch_of(HistoryForm(spec), table([[9, 5, 9, 8, 3]]))
     assert batch["item"].tolist() == [[2, 3, 2, 4]]
     assert batch["target"].tolist() == [[0, 2, 0, 0]]
 
@@ -90,4 +91,4 @@ def test_what_is_no_spec_of_histories_is_refused(text: str) -> None:
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(DataGateError, match="sequence_gap_days"):
-        HistoryForm(SPEC).batch(table([[1, 2]]).drop_columns(["sequence_gap_days"]))
+        batch_of(HistoryForm(SPEC), table([[1, 2]]).drop_columns(["sequence_gap_days"]))

@@ -17,7 +17,7 @@ from userprofile.channels import CHANNELS
 from userprofile.errors import ConflictError, DataGateError
 from userprofile.feed.examples import ExampleForm, feature_keys, to_batch
 from userprofile.feed.plan import RowGroup, plan_pass
-from userprofile.feed.read import batches, read_ahead
+from userprofile.feed.read import batch_of, batches, read_ahead
 from userprofile.numbers import DenseFeature
 from userprofile.spec import FeatureSpec
 
@@ -97,7 +97,7 @@ def naive(table: pa.Table, spec: FeatureSpec) -> dict[str, list]:
 def test_arrays_equal_a_naive_loop(seed):
     whole = examples(60, seed=seed)
     chunked = pa.concat_tables([whole.slice(3, 20), whole.slice(30, 0), whole.slice(41)])
-    batch = FORM.batch(chunked)
+    batch = batch_of(FORM, chunked)
     for key, expected in naive(chunked, SPEC).items():
         shape = (chunked.num_rows, *np.shape(expected)[1:])
         np.testing.assert_array_equal(batch[key], np.asarray(expected, batch[key].dtype).reshape(shape), err_msg=key)
@@ -139,7 +139,7 @@ def test_channels_equal_a_naive_loop_over_events():
 
 def test_shapes_and_types_hold_for_no_rows_and_for_no_events():
     for table in (examples(0), examples(5, longest=0)):
-        batch = FORM.batch(table)
+        batch = batch_of(FORM, table)
         assert {key: (values.shape[1:], values.dtype) for key, values in batch.items()} == {
             "dense": ((2,), np.float32),
             "sequence_action": ((4,), np.int32),
@@ -170,7 +170,7 @@ def test_scoring_needs_no_labels_and_a_missing_column_is_named():
     assert set(to_batch(table.drop_columns(["label_spend"]), SPEC)) == {*feature_keys(SPEC), "weight"}
     for missing in ("sequence_item", "label_spend"):
         with pytest.raises(DataGateError, match=f"expected: {missing}"):
-            FORM.batch(table.drop_columns([missing]))
+            batch_of(FORM, table.drop_columns([missing]))
 
 
 def written(folder: Path, *, rows: int, per_group: int) -> list[RowGroup]:
@@ -190,7 +190,7 @@ def test_every_row_comes_once_whole_and_padding_weighs_nothing(tmp_path, rows, s
     assert [len(batch["weight"]) for batch in read] == [8] * plan.steps
     real = {key: np.concatenate([batch[key][batch["weight"] > 0] for batch in read]) for key in read[0]}
     order = np.argsort(real["dense"][:, 0])
-    for key, expected in FORM.batch(examples(rows)).items():
+    for key, expected in batch_of(FORM, examples(rows)).items():
         np.testing.assert_array_equal(real[key][order], expected, err_msg=key)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 
 import pytest
 
-from userprofile.errors import UserprofileError
+from userprofile.errors import EnvironmentMismatchError, UserprofileError
 from userprofile.training import worker
 from userprofile.training.worker import FAILURE, OTHER_RANK_LOST, Watchdog, attempt
 
@@ -55,3 +56,20 @@ def test_an_error_that_another_rank_caused_is_not_told_as_its_own(capsys, monkey
     monkeypatch.setattr(worker.TrainingRequest, "from_json", lost)
     assert attempt("{}") == 1
     assert capsys.readouterr().err.splitlines()[-1] == f"{OTHER_RANK_LOST} 0"
+
+
+@pytest.mark.parametrize(("local_rank", "threads", "mine"), [(0, 1, {2}), (2, 1, {5}), (1, 2, {5, 7})])
+def test_ranks_of_a_machine_share_out_the_cores_that_they_may_use(monkeypatch, local_rank, threads, mine):
+    bound = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {7, 2, 3, 5})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda process, cores: bound.append(set(cores)))
+    monkeypatch.setenv("HOROVOD_LOCAL_RANK", str(local_rank))
+    worker._bind(threads)
+    assert bound == [mine]
+
+
+def test_a_rank_that_finds_no_core_of_its_own_says_so(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {2, 3, 5})
+    monkeypatch.setenv("HOROVOD_LOCAL_RANK", "1")
+    with pytest.raises(EnvironmentMismatchError, match="at least 4 cores"):
+        worker._bind(2)

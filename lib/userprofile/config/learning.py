@@ -100,6 +100,8 @@ class TrainModel(Learning):
     launcher: list[str]
     shards: Count
     threads_per_process: Count
+    bind_to_cores: bool
+    cycle_milliseconds: Positive
     gradient_accumulation: Count
     half_precision: bool
     skipped_steps: Annotated[int, Field(ge=0)]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from userprofile.channels import CHANNELS, channel_key
-from userprofile.feed.lists import last_events, list_array, padded_events
+from userprofile.feed.lists import Events, Take, last_events
 from userprofile.feed.read import Batch, require_columns
 from userprofile.numbers import dense_values
 from userprofile.spec import FeatureSpec, vocabulary_index
 
 SEQUENCES = ("sequence_action", "sequence_item", "sequence_age_days")
+_HABIT = ("item", "category", "age_days")
 _KEYS = (
     "dense",
     *(f"sequence_{name}" for name in ("action", "item", "category", "age_days")),
-    *(f"habit_{name}" for name in ("item", "category", "age_days")),
+    *(f"habit_{name}" for name in _HABIT),
 )
 
 
@@ -38,9 +38,10 @@ class ExampleForm:
         dates = dict.fromkeys(_dates(self.spec), pa.date32())
         return pa.schema([*pa.schema({**dense, **lists, **dates}), *self.label_schema])
 
-    def batch(self, table: pa.Table) -> Batch:
+    def taker(self, table: pa.Table) -> Take:
         require_columns(table.column_names, self.label_schema.names)
-        return {**to_batch(table, self.spec), **self.labels(table)}
+        features, labels = _taker(table, self.spec), self.labels(table)
+        return lambda rows: {**features(rows), **{name: values[rows] for name, values in labels.items()}}
 
 
 def feature_keys(spec: FeatureSpec) -> list[str]:
@@ -67,59 +68,43 @@ def to_batch(table: pa.Table, spec: FeatureSpec) -> Batch:
     habit_length events; weight float32 [rows], all 1. A null list is an empty one. Raises
     DataGateError for a missing column.
     """
+    return _taker(table, spec)(np.arange(table.num_rows))
+
+
+def _taker(table: pa.Table, spec: FeatureSpec) -> Take:
     require_columns(table.column_names, feature_columns(spec))
-    return {**_features(table, spec), "weight": np.ones(table.num_rows, np.float32)}
-
-
-def _features(table: pa.Table, spec: FeatureSpec) -> Batch:
-    events, habit = _Events(table, spec, spec.sequence_length), _Events(table, spec, spec.habit_length)
     dense = np.empty((table.num_rows, len(spec.dense_names)), np.float32)
     for place, name in enumerate(spec.dense_names):
         dense[:, place] = dense_values(table[name])
-    item = partial(vocabulary_index, vocabulary=spec.item_vocabulary, buckets=spec.item_buckets)
-    category = partial(vocabulary_index, vocabulary=spec.category_vocabulary)
+    events = _events(table, spec)
+    sequence = last_events(events, spec.sequence_length)
+    habit = last_events({f"habit_{name}": events[f"sequence_{name}"] for name in _HABIT}, spec.habit_length)
+
+    def take(rows: np.ndarray) -> Batch:
+        return {"dense": dense[rows], **sequence(rows), **habit(rows), "weight": np.ones(len(rows), np.float32)}
+
+    return take
+
+
+def _events(table: pa.Table, spec: FeatureSpec) -> dict[str, Events]:
+    """Of the arrays of a batch that are sequences, by name."""
+    columns = {name: Events.of(table[name]) for name in list_columns(spec)}
+    action, item, age = (columns[name] for name in SEQUENCES)
+    category = columns[spec.category_column]
     return {
-        "dense": dense,
-        "sequence_action": events.padded("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1),
-        "sequence_item": events.padded("sequence_item", np.int32, item),
-        "sequence_category": events.padded(spec.category_column, np.int32, category),
-        "sequence_age_days": events.padded("sequence_age_days", np.float32, lambda days: days),
-        "habit_item": habit.padded("sequence_item", np.int32, item),
-        "habit_category": habit.padded(spec.category_column, np.int32, category),
-        "habit_age_days": habit.padded("sequence_age_days", np.float32, lambda days: days),
-        **{channel_key(name): events.channel(name, codes) for name, codes in spec.channels.items()},
+        "sequence_action": action.meaning(action.values.astype(np.int32) + 1),
+        "sequence_item": item.meaning(vocabulary_index(item.values, spec.item_vocabulary, spec.item_buckets)),
+        "sequence_category": category.meaning(vocabulary_index(category.values, spec.category_vocabulary)),
+        "sequence_age_days": age.meaning(age.values.astype(np.float32)),
+        **{channel_key(name): _channel(name, table, columns, codes) for name, codes in spec.channels.items()},
     }
+
+
+def _channel(name: str, table: pa.Table, columns: Mapping[str, Events], vocabulary: tuple[int, ...]) -> Events:
+    events = columns[CHANNELS[name].column]
+    dates = np.repeat(table["as_of_date"].cast(pa.int32()).to_numpy(), events.counts)
+    return events.meaning(vocabulary_index(CHANNELS[name].codes(events.values, dates), vocabulary))
 
 
 def _dates(spec: FeatureSpec) -> list[str]:
     return ["as_of_date"] if spec.channels else []
-
-
-class _Events:
-    """The last events of rows, as the lists of all columns have them."""
-
-    def __init__(self, table: pa.Table, spec: FeatureSpec, length: int) -> None:
-        self.lists = {name: list_array(table[name]) for name in list_columns(spec)}
-        self.length = length
-        self.of_actions = last_events(self.lists["sequence_action"], self.length)
-        self.dates = [table[name].cast(pa.int32()).to_numpy() for name in _dates(spec)]
-
-    def padded(self, column: str, dtype: type, meaning: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """[rows, T] of the meaning of its values."""
-        return padded_events(self.lists[column], *self._places(column), dtype, meaning)
-
-    def channel(self, name: str, vocabulary: tuple[int, ...]) -> np.ndarray:
-        """int32 [rows, T] indices."""
-        channel = CHANNELS[name]
-        present, _ = self._places(channel.column)
-        dates = np.broadcast_to(self.dates[0][:, None], present.shape)[present]
-        return self.padded(
-            channel.column, np.int32, lambda values: vocabulary_index(channel.codes(values, dates), vocabulary)
-        )
-
-    def _places(self, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Those of actions, but where the lists of a column are others."""
-        lists, actions = self.lists[column], self.lists["sequence_action"]
-        if actions.null_count or lists.null_count or not lists.offsets.equals(actions.offsets):
-            return last_events(lists, self.length)
-        return self.of_actions

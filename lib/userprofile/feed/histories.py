@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from userprofile.errors import DataGateError, UsageError
-from userprofile.feed.lists import last_events, list_array, padded_events
+from userprofile.feed.lists import Events, Take, last_events
 from userprofile.feed.read import Batch, require_columns
 from userprofile.spec import FIRST_KNOWN_INDEX, vocabulary_index
 
@@ -131,26 +130,27 @@ class HistoryForm:
             }
         )
 
-    def batch(self, table: pa.Table) -> Batch:
+    def taker(self, table: pa.Table) -> Take:
         require_columns(table.column_names, self.schema().names)
-        lists = {name: list_array(table[name]) for name in _SEQUENCES}
-        length = self.spec.sequence_length + 1
-        index = partial(vocabulary_index, vocabulary=self.spec.vocabulary)
+        item, action, gap = (Events.of(table[name]) for name in _SEQUENCES)
+        events = {
+            "item": item.meaning(vocabulary_index(item.values, self.spec.vocabulary)),
+            "action": action.meaning(action.values.astype(np.int32) + 1),
+            "gap_days": gap.meaning(gap.values.astype(np.float32)),
+        }
+        last, targets = last_events(events, self.spec.sequence_length + 1), table[_TARGETS].to_numpy()
+        return lambda rows: self._batch(last(rows), targets[rows])
 
-        def events(column: str, dtype: type, meaning: Any) -> np.ndarray:
-            return padded_events(lists[column], *last_events(lists[column], length), dtype, meaning)
-
-        item = events("sequence_item", np.int32, index)
-        present, _ = last_events(lists["sequence_item"], length)
+    def _batch(self, events: Batch, targets: np.ndarray) -> Batch:
+        present, item = events["action"] > 0, events["item"]
         reads = present[:, 1:]  # an event after it is there
-        following = present.sum(axis=1, keepdims=True) - 1 - np.arange(length - 1)  # the event's own is 1 from the end
-        wanted = reads & (following <= table[_TARGETS].to_numpy()[:, None])
+        # Of the event that follows a cell; it is 1 from the end where it is the last.
+        from_end = present.sum(axis=1, keepdims=True) - 1 - np.arange(self.spec.sequence_length)
         learnt = FIRST_KNOWN_INDEX + len(self.spec.vocabulary) - self.spec.new_items
-        is_asked = wanted & (item[:, 1:] >= FIRST_KNOWN_INDEX) & (item[:, 1:] < learnt)
+        is_known = (item[:, 1:] >= FIRST_KNOWN_INDEX) & (item[:, 1:] < learnt)
+        is_asked = reads & (from_end <= targets[:, None]) & is_known
         return {
-            "item": item[:, :-1] * reads,
-            "action": events("sequence_action", np.int32, lambda code: code.astype(np.int32) + 1)[:, :-1] * reads,
-            "gap_days": events("sequence_gap_days", np.float32, lambda days: days)[:, :-1] * reads,
+            **{name: values[:, :-1] * reads for name, values in events.items()},
             "target": np.where(is_asked, item[:, 1:], 0),
-            "weight": np.ones(table.num_rows, np.float32),
+            "weight": np.ones(len(targets), np.float32),
         }

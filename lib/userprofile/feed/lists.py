@@ -1,38 +1,63 @@
-"""Lists of a column as arrays of one length. No loop over rows: offsets, masks and one gather."""
+"""Lists of a column as arrays of one length. No loop over rows: counts, places and one gather."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from userprofile.spec import places_of
 
-
-def last_events(lists: pa.ListArray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which cells of [rows, length] hold an event, and, cell by cell, the event's place in `lists.values`.
-
-    The last `length` events of each row, from its first cell on; what is left of the row is padding.
-    """
-    offsets = lists.offsets.to_numpy()
-    counts = np.minimum(lengths(lists), length)
-    places = (offsets[1:] - counts)[:, None] + np.arange(length)
-    present = np.arange(length) < counts[:, None]
-    return present, places[present]
+# Gives arrays with a first dimension of rows: of those that it is asked for by their numbers, in the order asked.
+Take = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def padded_events(
-    lists: pa.ListArray,
-    present: np.ndarray,
-    places: np.ndarray,
-    dtype: type,
-    meaning: Callable[[np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """[rows, length]: the meaning of the values at `places` in the cells that are present, 0 in the others."""
-    padded: np.ndarray = np.zeros(present.shape, dtype)
-    padded[present] = meaning(lists.values.to_numpy()[places])
-    return padded
+@dataclass(frozen=True)
+class Events:
+    """A column of lists: how many events each row has, and their values, one row's after the other's."""
+
+    counts: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Events:
+        """A null list is an empty one."""
+        lists = list_array(column)
+        return cls(lengths(lists), lists.flatten().to_numpy())
+
+    def meaning(self, values: np.ndarray) -> Events:
+        """As many events with other values."""
+        return Events(self.counts, values)
+
+
+def last_events(columns: Mapping[str, Events], length: int) -> Take:
+    """By name, [rows, length]: the last `length` events of a row, oldest first, then 0 as padding."""
+    # Columns of one table are nearly always as long as each other, and what follows from that is found once.
+    layouts: dict[bytes, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
+    for name, events in columns.items():
+        layouts.setdefault(events.counts.tobytes(), (events.counts, {}))[1][name] = events.values
+    found = [(counts.cumsum(), np.minimum(counts, length), values) for counts, values in layouts.values()]
+
+    def take(rows: np.ndarray) -> dict[str, np.ndarray]:
+        arrays = {}
+        for ends, counts, values in found:
+            cells, places = _cells(ends[rows], counts[rows], length)
+            for name, of_events in values.items():
+                padded = np.zeros(len(rows) * length, of_events.dtype)
+                padded[cells] = of_events[places]
+                arrays[name] = padded.reshape(len(rows), length)
+        return arrays
+
+    return take
+
+
+def _cells(ends: np.ndarray, counts: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which cells, counted through all rows, hold an event; and, cell by cell, the event's place in its column."""
+    within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    first = np.arange(len(counts)) * length
+    return within + np.repeat(first, counts), within + np.repeat(ends - counts, counts)
 
 
 def multi_hot(column: pa.ChunkedArray, classes: Sequence[int]) -> np.ndarray:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from userprofile.errors import ConflictError, DataGateError
+from userprofile.feed.lists import Take
 from userprofile.feed.plan import Block, Plan, RowRange
 
 Batch = dict[str, np.ndarray]
@@ -25,13 +26,19 @@ class Form(Protocol):
     """How rows of a table become the arrays of a batch."""
 
     def schema(self) -> pa.Schema:
-        """The columns that `batch` reads, in types that it takes."""
+        """The columns that `taker` reads, in types that it takes."""
 
-    def batch(self, table: pa.Table) -> Batch:
-        """Arrays with a first dimension of rows, in their order; `weight`, float32 [rows], all 1, is among them.
+    def taker(self, table: pa.Table) -> Take:
+        """Gives the arrays of rows of the table; `weight`, float32 [rows], all 1, is among them.
 
-        Raises DataGateError for a missing column.
+        What pads is made when rows are asked for: a block is shuffled as short as it is. Raises DataGateError for a
+        missing column.
         """
+
+
+def batch_of(form: Form, table: pa.Table) -> Batch:
+    """All rows of the table, in their order."""
+    return form.taker(table)(np.arange(table.num_rows))
 
 
 def batches(plan: Plan, shards: Iterable[int], form: Form, *, done: int = 0) -> Iterator[Batch]:
@@ -63,13 +70,12 @@ def _shard_batches(blocks: Sequence[Block], plan: Plan, form: Form, done: int) -
     left = [(block, end) for block, end in zip(blocks, ends, strict=True) if end > done]
     tables = read_ahead((reader.read(block.ranges) for block, _ in left), depth=1)
     for (block, end), table in zip(left, tables, strict=True):
-        rows, order = form.batch(table), block.order()
+        take, order = form.taker(table), block.order()
         first = end - -(-block.rows // plan.batch_rows)
         for start in range(max(done - first, 0) * plan.batch_rows, len(order), plan.batch_rows):
-            chosen = order[start : start + plan.batch_rows]
-            yield _padded({key: values[chosen] for key, values in rows.items()}, plan.batch_rows)
+            yield _padded(take(order[start : start + plan.batch_rows]), plan.batch_rows)
     for _ in range(max(ends[-1] if ends else 0, done), plan.steps):
-        yield _padded(form.batch(form.schema().empty_table()), plan.batch_rows)
+        yield _padded(batch_of(form, form.schema().empty_table()), plan.batch_rows)
 
 
 class _RowGroupReader:

@@ -19,12 +19,10 @@ from userprofile.spec import FeatureSpec
 
 ITEMS_KEPT = 10
 
-# Items of a row that are learnt and judged by, at most.
-LISTED = 64
-
 
 class _Items(HeadOfClasses):
     by = ("ndcg@10",)
+    most_listed = 1  # items of a row that are learnt and judged by
 
     @property
     def label(self) -> str:
@@ -45,8 +43,8 @@ class _Items(HeadOfClasses):
         return table[self.label]
 
     def arrays(self, table: pa.Table, spec: FeatureSpec) -> dict[str, np.ndarray]:
-        """int32 [rows, M]: place + 1 of the first LISTED that are known, 0 for none."""
-        return {self.label: first_listed(self.listed(table), spec.heads[self.name], LISTED)}
+        """int32 [rows, most_listed]: place + 1 of the first ones that are known, 0 for none."""
+        return {self.label: first_listed(self.listed(table), spec.heads[self.name], self.most_listed)}
 
     def outputs(self, user: Any, spec: FeatureSpec) -> dict[str, Any]:
         from userprofile.model.encoders import counts_of_classes
@@ -149,6 +147,7 @@ class WindowItems(_Items):
     """The items that the user meets by any action in the label window."""
 
     name, label_names = "window_items", ("label_window_items",)
+    most_listed = 64
 
     def labels(self) -> dict[str, pa.DataType]:
         return {"label_window_items": pa.list_(pa.int32())}

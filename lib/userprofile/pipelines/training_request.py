@@ -43,6 +43,8 @@ def training_request(
         seed=learning.seed,
         shards=ranks.shards,
         threads_per_rank=ranks.threads_per_process,
+        bind_to_cores=ranks.bind_to_cores,
+        cycle_milliseconds=ranks.cycle_milliseconds,
         timeout_seconds=learning.timeout.total_seconds(),
         stall_seconds=ranks.stall.total_seconds(),
         silent_seconds=ranks.beat.total_seconds(),

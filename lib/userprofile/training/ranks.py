@@ -21,6 +21,7 @@ def beats_of(request: TrainingRequest) -> Beats:
 def settings_of_libraries(request: TrainingRequest) -> dict[str, str]:
     """Environment variables of a rank."""
     return {
+        "HOROVOD_CYCLE_TIME": f"{request.cycle_milliseconds:g}",
         "KERAS_BACKEND": "tensorflow",
         "OMP_NUM_THREADS": str(request.threads_per_rank),
         "TF_CPP_MIN_LOG_LEVEL": "2",

@@ -45,6 +45,8 @@ class TrainingRequest:
     silent_seconds: float = 10.0  # without a beat, after which the launcher takes a rank for lost
     checkpoint_steps: int = 500  # from one checkpoint to the next; there is also one at the end of an epoch
     warmup_steps: int = 0  # until the learning rate is reached
+    bind_to_cores: bool = False  # a rank runs on cores of its own of its machine, as many as its threads
+    cycle_milliseconds: float = 5.0  # from one time that Horovod asks all ranks what they have ready to the next
     half_precision: bool = False  # of gradients while they are added up over ranks
     gradient_accumulation: int = 1  # equal parts of a rank's batch, one in memory at a time
     skipped_steps: int = 0  # of an epoch at most: those whose gradients are no finite numbers
@@ -73,7 +75,7 @@ class TrainingRequest:
         """Equal where training would do the same: its limits, and where it stands, are left out."""
         beside = {
             "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "ranks", "checkpoints", "checkpoint_steps",
-            "threads_per_rank", "skipped_steps",
+            "threads_per_rank", "bind_to_cores", "cycle_milliseconds", "skipped_steps",
         }  # fmt: skip
         fields = {name: value for name, value in json.loads(self.to_json()).items() if name not in beside}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from userprofile.errors import ExitCode, UserprofileError
+from userprofile.errors import EnvironmentMismatchError, ExitCode, UserprofileError
 from userprofile.training.beats import Beating
 from userprofile.training.collective import of_environment
 from userprofile.training.request import TrainingRequest
@@ -77,6 +77,8 @@ class Watchdog:
 
 def run(request: TrainingRequest, report: Callable[[str], None]) -> Trained:
     """Train as the rank that the environment says; rank 0 also judges the saved model on validation and test."""
+    if request.bind_to_cores:
+        _bind(request.threads_per_rank)  # before threads start, Horovod's too: they inherit it
     # A launcher that listens knows which rank is the cause, and comes first.
     stall_seconds = request.stall_seconds + (LAUNCHER_SECONDS if request.beats else 0)
     watchdog = Watchdog(stall_seconds=stall_seconds, timeout_seconds=request.timeout_seconds)
@@ -154,6 +156,20 @@ def main(arguments: list[str]) -> None:
 def _rank() -> int:
     """Before the collective is there, or where it could not be."""
     return int(os.environ.get("HOROVOD_RANK", "0"))
+
+
+def _bind(threads: int) -> None:
+    """This process to cores of its own; ranks of a machine share out those that it may use."""
+    cores = sorted(os.sched_getaffinity(0))
+    first = int(os.environ.get("HOROVOD_LOCAL_RANK", "0")) * threads
+    if len(mine := cores[first : first + threads]) < threads:
+        raise EnvironmentMismatchError(
+            "a rank cannot be bound to cores of its own",
+            expected=f"at least {first + threads} cores for the ranks of a machine, {threads} for each",
+            received=f"{len(cores)} that processes may use",
+            fix="train on fewer ranks, or set train_model.bind_to_cores to false",
+        )
+    os.sched_setaffinity(0, mine)
 
 
 def _use_machine(threads: int, local_rank: int) -> None:
