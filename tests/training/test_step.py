@@ -74,6 +74,8 @@ def test_in_half_precision_a_step_is_nearly_the_same_and_sends_half_the_bytes(re
 class Noted:
     """A world of one that notes the types of what it adds up."""
 
+    size = 1
+
     def __init__(self, sent: list[object]) -> None:
         self._sent = sent
 

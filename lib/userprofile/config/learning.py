@@ -103,6 +103,7 @@ class TrainModel(Learning):
     bind_to_cores: bool
     cycle_milliseconds: Positive
     gradient_accumulation: Count
+    shard_item_table: bool
     half_precision: bool
     skipped_steps: Annotated[int, Field(ge=0)]
     label_categories: Count

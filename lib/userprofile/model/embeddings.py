@@ -39,12 +39,20 @@ class EventEmbedding(keras.layers.Layer):
     """One vector an event: embeddings of its item, category, action and channels beside its age; zero where padded.
 
     `rows` and `widths` are, in the order in which they are given, the numbers of indices and of numbers per embedding.
+    An `item_table` takes the place of the first while it is trained.
     """
 
-    def __init__(self, rows: Sequence[int], widths: Sequence[int], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rows: Sequence[int],
+        widths: Sequence[int],
+        item_table: keras.layers.Layer | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.rows, self.widths = list(rows), list(widths)
-        self.tables = [keras.layers.Embedding(count, width) for count, width in zip(rows, widths, strict=True)]
+        tables = [keras.layers.Embedding(count, width) for count, width in zip(rows, widths, strict=True)]
+        self.tables = tables if item_table is None else [item_table, *tables[1:]]
         self.age = AgeEncoding()
 
     def build(self, *shapes: Any, **named_shapes: Any) -> None:

@@ -29,8 +29,14 @@ class HeadOutputs(Protocol):
         ...
 
 
-def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Mapping[str, Any]) -> keras.Model:
-    """The network of `spec`, saved and loaded as a `.keras` file with safe mode on.
+def build_model(
+    spec: FeatureSpec,
+    heads: Sequence[HeadOutputs],
+    *,
+    settings: Mapping[str, Any],
+    item_table: keras.layers.Layer | None = None,
+) -> keras.Model:
+    """The network of `spec`, saved and loaded as a `.keras` file with safe mode on, unless an `item_table` is given.
 
     Settings: encoder, summary, layers, heads, fusion, item_width, category_width, action_width, channel_width,
     sequence_width, dense_width, embedding_width, dropout, task_weights.
@@ -40,7 +46,7 @@ def build_model(spec: FeatureSpec, heads: Sequence[HeadOutputs], *, settings: Ma
     """
     inputs = model_inputs(spec)
     present = present_of(inputs)
-    events, states = encoded_events(spec, settings, inputs)
+    events, states = encoded_events(spec, settings, inputs, item_table)
     parts = [
         LastState(name="last_event")(states, present),
         history_summary(
@@ -70,13 +76,16 @@ def present_of(inputs: Mapping[str, KerasTensor]) -> KerasTensor:
 
 
 def encoded_events(
-    spec: FeatureSpec, settings: Mapping[str, Any], inputs: Mapping[str, KerasTensor]
+    spec: FeatureSpec,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, KerasTensor],
+    item_table: keras.layers.Layer | None = None,
 ) -> tuple[KerasTensor, KerasTensor]:
     """A user's events [B, T, F], and the states after them [B, T, W]."""
     present = present_of(inputs)
     names = ("item", "category", "action", *spec.channels)
     indices = [inputs[channel_key(name)] for name in names]
-    events = _event_embedding(spec, settings)(indices, inputs["sequence_age_days"], present)  # [B, T, F]
+    events = _event_embedding(spec, settings, item_table)(indices, inputs["sequence_age_days"], present)  # [B, T, F]
     history = sequence_encoder(
         settings["encoder"],
         longest=spec.sequence_length,
@@ -111,7 +120,9 @@ def model_inputs(spec: FeatureSpec) -> dict[str, KerasTensor]:
     }
 
 
-def _event_embedding(spec: FeatureSpec, settings: Mapping[str, Any]) -> EventEmbedding:
+def _event_embedding(
+    spec: FeatureSpec, settings: Mapping[str, Any], item_table: keras.layers.Layer | None
+) -> EventEmbedding:
     widths = [settings[f"{name}_width"] for name in ("item", "category", "action")]
     return EventEmbedding(
         rows=[
@@ -121,6 +132,7 @@ def _event_embedding(spec: FeatureSpec, settings: Mapping[str, Any]) -> EventEmb
             *(FIRST_KNOWN_INDEX + len(codes) for codes in spec.channels.values()),
         ],
         widths=widths + [settings["channel_width"]] * len(spec.channels),
+        item_table=item_table,
         name="event",
     )
 

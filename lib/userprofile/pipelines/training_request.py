@@ -50,6 +50,7 @@ def training_request(
         silent_seconds=ranks.beat.total_seconds(),
         checkpoint_steps=ranks.checkpoint_steps,
         warmup_steps=learning.warmup_steps,
+        shard_item_table=ranks.shard_item_table,
         half_precision=ranks.half_precision,
         gradient_accumulation=ranks.gradient_accumulation,
         skipped_steps=ranks.skipped_steps,

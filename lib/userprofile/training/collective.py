@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from userprofile.errors import EnvironmentMismatchError
 
 Value = TypeVar("Value")
@@ -27,6 +29,17 @@ class Collective(Protocol):
 
     def allreduce_gradients(self, tensors: Sequence[Any]) -> list[Any]:
         """Each tensor summed over ranks, in one grouped call; dense tensors of one type, also inside a tf.function."""
+
+    def exchange(self, rows: Any, counts: Any) -> tuple[Any, Any]:
+        """Rows of a tensor to ranks, counts[r] of them to rank r, in their order; and what comes from all ranks, with
+        how many of each. An alltoall, also inside a tf.function, whose gradient is the way back.
+        """
+
+    def gather_rows(self, rows: Any) -> Any:
+        """Rows of a tensor from all ranks, which may have differently many; also inside a tf.function."""
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """[size, ...]: every rank's array, of one shape and type, in the order of ranks."""
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Each value summed over ranks in double precision; all ranks give the same keys."""
@@ -82,6 +95,15 @@ class _Alone:
     def allreduce_gradients(self, tensors: Sequence[Any]) -> list[Any]:
         return list(tensors)
 
+    def exchange(self, rows: Any, counts: Any) -> tuple[Any, Any]:
+        return rows, counts
+
+    def gather_rows(self, rows: Any) -> Any:
+        return rows
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        return array[None]
+
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         return dict(values)
 
@@ -109,8 +131,17 @@ class _Horovod:
         # Not DistributedOptimizer: it asks Keras 3 variables for `.ref`, which they lack.
         return list(self._hvd.grouped_allreduce(list(tensors), op=self._hvd.Sum))
 
+    def exchange(self, rows: Any, counts: Any) -> tuple[Any, Any]:
+        received, of_ranks = self._hvd.alltoall(rows, splits=counts)
+        return received, of_ranks
+
+    def gather_rows(self, rows: Any) -> Any:
+        return self._hvd.allgather(rows)
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(self.gather_rows(array[None]))
+
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
-        import numpy as np
         import tensorflow as tf
 
         names = sorted(values)

@@ -15,6 +15,7 @@ from userprofile.errors import EnvironmentMismatchError, UserprofileError
 from userprofile.feed.plan import Plan
 from userprofile.training.collective import Collective
 from userprofile.training.request import TrainingRequest
+from userprofile.training.sharding import is_shard
 from userprofile.versions import code_version, installed
 
 # That of which another version computes something else, or speaks another protocol.
@@ -67,8 +68,9 @@ def require_same_weights(collective: Collective, model: keras.Model, *, epoch: i
 
 
 def checksums(model: keras.Model) -> dict[str, int]:
-    """CRC-32 of each variable, by its path."""
-    return {variable.path: zlib.crc32(np.ascontiguousarray(variable.numpy()).data) for variable in model.weights}
+    """CRC-32 of each variable that is the same on all ranks, by its path."""
+    alike = [variable for variable in model.weights if not is_shard(variable)]
+    return {variable.path: zlib.crc32(np.ascontiguousarray(variable.numpy()).data) for variable in alike}
 
 
 def digest(plan: Plan) -> str:

@@ -17,8 +17,9 @@ class Keeper:
 
     def __init__(self, request: TrainingRequest, collective: Collective) -> None:
         self._collective, self._identity = collective, request.identity()
+        self._is_wanted = bool(request.checkpoints)
         self._checkpoints: Checkpoints | None = None
-        if collective.rank == 0 and request.checkpoints:
+        if collective.rank == 0 and self._is_wanted:
             self._checkpoints = Checkpoints(request.checkpoints)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
@@ -33,8 +34,10 @@ class Keeper:
     def keep(self, state: TrainingState) -> None:
         """Copies the state and returns; the one before it stands by then. Raises what writing that one raised."""
         self.wait()
+        if self._checkpoints or (self._is_wanted and state.sharding.rows):
+            checkpoint = state.checkpoint(self._identity)
         if self._checkpoints:
-            self._writing = self._thread.submit(_save, self._checkpoints, state.checkpoint(self._identity))
+            self._writing = self._thread.submit(_save, self._checkpoints, checkpoint)
 
     def wait(self) -> None:
         """Until the last one stands. Raises EnvironmentMismatchError where it could not be written."""

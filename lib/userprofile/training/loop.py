@@ -24,10 +24,11 @@ from userprofile.training.limits import require_few_skipped, require_finite, req
 from userprofile.training.progress import SKIPPED, Progress, epoch_in_words, means
 from userprofile.training.request import TrainingRequest, body_identity
 from userprofile.training.rows import BUFFER_ROWS, Rows
+from userprofile.training.sharding import Sharding, sharded, whole_network
 from userprofile.training.skipped import Skipped
 from userprofile.training.state import Losses, TrainingState
 from userprofile.training.step import Step, Sums, WholeStep, training_step, validation_step
-from userprofile.training.tasks import task_of
+from userprofile.training.tasks import Profile, task_of
 from userprofile.training.trained import HISTORY, NETWORK, PLAN, SPEC, Trained
 
 Beat = Callable[[str, int, int], None]
@@ -63,7 +64,7 @@ def train(
     train_rows, validation_rows = rows.listed(request.learnt), rows.listed(request.validated)
     require_rows(train_rows, request)
     require_same(collective, {"plan": digest(rows.plan(train_rows, epoch=1)), **weights_of(model)})
-    state = TrainingState(model, optimiser)
+    state = TrainingState(model, optimiser, Sharding(model, collective))
     run.keeper.resume(state, run.report)
 
     progress = run.announced(rows.plan(train_rows, epoch=1), state)
@@ -82,6 +83,7 @@ def train(
         run.keeper.keep(state)
     run.keeper.wait()
     state.best.restore()
+    model = whole_network(task, model, collective)
     files = _files(model, request, state.history, train_rows) if collective.rank == 0 else {}
     return Trained(files, state.history)
 
@@ -172,6 +174,8 @@ class _Run:
             f"training on {plan.rows:,} examples of table version {request.version}, {ranks}: at most "
             f"{request.epochs} epochs of {plan.steps:,} steps of {request.batch_rows:,} examples"
         )
+        if rows := state.sharding.rows:
+            self.report(f"the {rows:,} embeddings of items are dealt to {ranks}")
         return Progress(
             self.report, epochs=request.epochs, steps=plan.steps, batch_rows=request.batch_rows, done=state.steps
         )
@@ -192,19 +196,22 @@ def of_step(request: TrainingRequest) -> dict[str, int]:
 
 
 def initial_model(request: TrainingRequest, collective: Collective) -> keras.Model:
-    """The same weights on every rank. Dropout differs from rank to rank: its generators are not among the weights.
+    """The same weights on every rank, or its shard of the item table.
+
+    Dropout differs from rank to rank: its generators are not among the weights.
 
     Raises EnvironmentMismatchError where ranks would not do the same.
     """
     keras.utils.set_random_seed(request.seed + collective.rank)
-    model = task_of(request).model()
+    task = task_of(request)
+    model = task.model()
     for part in request.frozen:
         model.get_layer(part).trainable = False
     require_same(collective, of_rank(request, model))
     if request.begun_by and collective.rank == 0:
         set_body(model, begun_by(request))
     collective.broadcast(model.weights)
-    return model
+    return sharded(task, model, collective) if request.shard_item_table and isinstance(task, Profile) else model
 
 
 def begun_by(request: TrainingRequest) -> Mapping[str, np.ndarray]:

@@ -47,6 +47,7 @@ class TrainingRequest:
     warmup_steps: int = 0  # until the learning rate is reached
     bind_to_cores: bool = False  # a rank runs on cores of its own of its machine, as many as its threads
     cycle_milliseconds: float = 5.0  # from one time that Horovod asks all ranks what they have ready to the next
+    shard_item_table: bool = False  # each rank trains a part of the profile model's item embeddings, not all
     half_precision: bool = False  # of gradients while they are added up over ranks
     gradient_accumulation: int = 1  # equal parts of a rank's batch, one in memory at a time
     skipped_steps: int = 0  # of an epoch at most: those whose gradients are no finite numbers
@@ -76,6 +77,7 @@ class TrainingRequest:
         beside = {
             "timeout_seconds", "stall_seconds", "silent_seconds", "beats", "ranks", "checkpoints", "checkpoint_steps",
             "threads_per_rank", "bind_to_cores", "cycle_milliseconds", "skipped_steps",
+            "shard_item_table",
         }  # fmt: skip
         fields = {name: value for name, value in json.loads(self.to_json()).items() if name not in beside}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from userprofile.training.checkpoint import Checkpoint
+from userprofile.training.sharding import Sharding
 from userprofile.training.step import Sums
 
 Losses = dict[str, float]  # means per head
@@ -18,8 +19,8 @@ Losses = dict[str, float]  # means per head
 class TrainingState:
     """Begins at the first step of the first epoch."""
 
-    def __init__(self, model: keras.Model, optimiser: keras.optimizers.Optimizer) -> None:
-        self.model, self.optimiser = model, optimiser
+    def __init__(self, model: keras.Model, optimiser: keras.optimizers.Optimizer, sharding: Sharding) -> None:
+        self.model, self.optimiser, self.sharding = model, optimiser, sharding
         self.epoch, self.step = 1, 0  # the epoch under way, and how many of its steps are done
         self.steps = 0  # done over all epochs
         self.sums = Sums()  # over the steps of the epoch
@@ -38,11 +39,13 @@ class TrainingState:
         self.epoch, self.step, self.sums, self.ended = self.epoch + 1, 0, Sums(), ended
 
     def checkpoint(self, identity: str) -> Checkpoint:
-        """A copy, which further steps do not change."""
+        """A copy, which further steps do not change; of a sharded network all ranks must ask for it."""
+        weights, of_optimiser = self.model.weights, self.optimiser.variables
+        whole = self.sharding.whole
         arrays = {
-            **_named("weight", (np.array(one) for one in self.model.get_weights())),
-            **_named("optimiser", (np.array(one) for one in self.optimiser.variables)),
-            **_named("best", self.best.weights or ()),
+            **_named("weight", whole(weights, [np.array(one) for one in weights])),
+            **_named("optimiser", whole(of_optimiser, [np.array(one) for one in of_optimiser])),
+            **_named("best", whole(weights, self.best.weights) if self.best.weights else ()),
         }
         notes = {
             "epoch": self.epoch,
@@ -56,14 +59,16 @@ class TrainingState:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go to where it was taken. The optimiser must be built."""
-        notes = checkpoint.notes
-        self.model.set_weights(_of("weight", checkpoint))
-        for variable, value in zip(self.optimiser.variables, _of("optimiser", checkpoint), strict=True):
+        notes, mine = checkpoint.notes, self.sharding.mine
+        self.model.set_weights(mine(self.model.weights, _of("weight", checkpoint)))
+        of_optimiser = self.optimiser.variables
+        for variable, value in zip(of_optimiser, mine(of_optimiser, _of("optimiser", checkpoint)), strict=True):
             variable.assign(value)
         self.epoch, self.step, self.steps = notes["epoch"], notes["step"], checkpoint.steps
         self.sums, self.history, self.ended = Sums(notes["sums"]), list(notes["history"]), notes["ended"]
         self.best.epoch, self.best.unfit = notes["best"]
-        self.best.weights = _of("best", checkpoint) or None
+        best = _of("best", checkpoint)
+        self.best.weights = mine(self.model.weights, best) if best else None
 
 
 class Best:

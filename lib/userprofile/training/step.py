@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from userprofile.training.collective import Collective
 from userprofile.training.progress import SKIPPED, WEIGHT
+from userprofile.training.sharding import is_shard
+from userprofile.training.sparse import Gradient, gathered, lighter
 from userprofile.training.tasks import Task
 
 # Of the mean loss over the global batch. Beyond it a step keeps its direction and loses length (Pascanu et al. 2013).
@@ -21,7 +23,7 @@ DRAWS_A_STEP = 256
 # A batch in; out, per head the sum of its loss over rows or events, and WEIGHT, how many these are.
 Step = Callable[[Mapping[str, np.ndarray]], dict[str, tf.Tensor]]
 Batch = Mapping[str, tf.Tensor]
-Added = tuple[dict[str, tf.Tensor], list[tf.Tensor]]  # such sums, and a gradient for each weight
+Added = tuple[dict[str, tf.Tensor], list[Gradient]]  # such sums, and a gradient for each weight
 
 
 class WholeStep:
@@ -48,6 +50,7 @@ class WholeStep:
         self._half_of_rows = half_of_rows
         optimiser.build(model.trainable_variables)
         self._weights = [variable.value for variable in model.trainable_variables]
+        self._is_shard = [is_shard(variable) for variable in model.trainable_variables]
         # What dropout draws follows from the step alone: a training that goes on draws what it would have drawn.
         self._chances = [state for state in model.variables if not any(state is weight for weight in model.weights)]
         self._seeds = [int(state.numpy()[0]) for state in self._chances]
@@ -69,21 +72,31 @@ class WholeStep:
             gradients = [one + other for one, other in zip(gradients, further, strict=True)]
         return sums, gradients
 
-    def reduce(self, local: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> Added:
-        """Added up over ranks."""
+    def reduce(self, local: dict[str, tf.Tensor], gradients: list[Gradient]) -> Added:
+        """Added up over ranks, dense; a shard's gradient is so already."""
+        dense = [place for place, one in enumerate(gradients) if not self._is_shard[place] and tf.is_tensor(one)]
+        sums, added = self._dense_sums(list(local.values()), [gradients[place] for place in dense])
+        of_dense = dict(zip(dense, added, strict=True))
+        return dict(zip(local, sums, strict=True)), [
+            of_dense.get(place, one) if tf.is_tensor(one) else gathered(one, self._collective)
+            for place, one in enumerate(gradients)
+        ]
+
+    def _dense_sums(self, sums: list[tf.Tensor], gradients: list[tf.Tensor]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         if not self._half_of_rows:
-            reduced = self._collective.allreduce_gradients([*gradients, *local.values()])
-            return dict(zip(local, reduced[len(gradients) :], strict=True)), reduced[: len(gradients)]
-        sums = self._collective.allreduce_gradients(list(local.values()))
+            reduced = self._collective.allreduce_gradients([*gradients, *sums])
+            return reduced[len(gradients) :], reduced[: len(gradients)]
         # As parts of a mean: sums over a batch are too great for half precision, or too coarse in it.
         halves = [tf.cast(one / self._half_of_rows, tf.float16) for one in gradients]
+        of_ranks = self._collective.allreduce_gradients(sums)
         added = self._collective.allreduce_gradients(halves)
-        return dict(zip(local, sums, strict=True)), [tf.cast(one, tf.float32) * self._half_of_rows for one in added]
+        return of_ranks, [tf.cast(one, tf.float32) * self._half_of_rows for one in added]
 
     def apply(self, sums: dict[str, tf.Tensor], gradients: list[tf.Tensor]) -> dict[str, tf.Tensor]:
         """Change the weights."""
         mean = [tf.math.divide_no_nan(one, sums[WEIGHT]) for one in gradients]
-        clipped, norm = tf.clip_by_global_norm(mean, LARGEST_GRADIENT_NORM)
+        norm = self._norm(mean)
+        clipped, _ = tf.clip_by_global_norm(mean, LARGEST_GRADIENT_NORM, use_norm=norm)
         is_finite = tf.reduce_all([tf.math.is_finite(one) for one in (norm, *sums.values())])
 
         def applied() -> tf.Tensor:
@@ -94,13 +107,27 @@ class WholeStep:
         counted = {name: tf.where(is_finite, value, 0.0) for name, value in sums.items()}
         return {**counted, SKIPPED: tf.where(is_finite, 0.0, 1.0)}
 
+    def _norm(self, gradients: list[tf.Tensor]) -> tf.Tensor:
+        """Of the whole network's, the same on all ranks."""
+        whole, shards = (
+            [one for one, is_one in zip(gradients, self._is_shard, strict=True) if is_one is asked]
+            for asked in (False, True)
+        )
+        if not shards:
+            return tf.linalg.global_norm(whole)
+        (squares,) = self._collective.allreduce_gradients([tf.linalg.global_norm(shards) ** 2])
+        return tf.sqrt(tf.linalg.global_norm(whole) ** 2 + squares)
+
     def _of_part(self, part: Batch) -> Added:
         with tf.GradientTape() as tape:
             sums = self._task.sums(self._model, part, training=True)
             objective = self._task.objective(self._model, sums)
         found = tape.gradient(objective, self._weights, unconnected_gradients="zero")
-        # An embedding's gradient is a list of rows that may repeat; it has the norm of the sum only when it is dense.
-        return sums, [tf.convert_to_tensor(one) for one in found]
+        # Rows of several parts would be as many lists: they are added up dense.
+        ranks = self._collective.size if self._parts == 1 else 1
+        return sums, [
+            lighter(one, ranks=1 if is_one else ranks) for one, is_one in zip(found, self._is_shard, strict=True)
+        ]
 
 
 def training_step(whole: WholeStep) -> Step:

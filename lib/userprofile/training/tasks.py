@@ -95,8 +95,8 @@ class Profile:
     def form(self) -> Form:
         return ExampleForm(self.spec, label_schema(self.heads), self._labels)
 
-    def model(self) -> keras.Model:
-        return build_model(self.spec, self.heads, settings=self.settings)
+    def model(self, item_table: keras.layers.Layer | None = None) -> keras.Model:
+        return build_model(self.spec, self.heads, settings=self.settings, item_table=item_table)
 
     def sums(self, model: keras.Model, batch: Batch, *, training: bool) -> dict[str, tf.Tensor]:
         outputs = model({key: batch[key] for key in feature_keys(self.spec)}, training=training)
