@@ -45,6 +45,7 @@ ROWS, STEPS, ROUNDS = (6_000, 20, 1) if is_small() else (60_000, 300, 3)
 FEED_ROWS = 4 * ROWS
 COMMAND = "make bench-training SMALL=1" if is_small() else "make bench-training"
 WORLDS = (1, 2, 3, 4)
+TABLES = (5_000, 50_000, 500_000)  # rows
 
 Timings = list[dict[str, Any]]
 
@@ -59,6 +60,7 @@ def main() -> int:
             *of_throughput(request, folder),
             of_feed(folder),
             *of_gradients(request, folder),
+            *of_tables(request, folder),
             *of_losses(request, folder),
             of_checkpoints(request, folder),
         ]
@@ -162,11 +164,35 @@ def of_gradients(request: TrainingRequest, folder: Path) -> Iterator[Measure]:
 
 def gradient(order: Path, ranks: int) -> np.ndarray:
     file = order.with_name(f"gradient-{ranks}.npy")
-    program = [sys.executable, str(CHECKOUT / "tests" / "bench" / "training_gradient.py"), str(order), str(file)]
-    launcher = [str(Path(sys.prefix, "bin", "horovodrun")), "--gloo", "--disable-cache", "-np", str(ranks)]
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(CHECKOUT / "lib")}
-    subprocess.run([*launcher, *program], env=environment, check=True, capture_output=True)
+    on_ranks(ranks, "training_gradient.py", str(order), str(file))
     return np.load(file)
+
+
+def on_ranks(ranks: int, program: str, *arguments: str) -> None:
+    launcher = [str(Path(sys.prefix, "bin", "horovodrun")), "--gloo", "--disable-cache", "-np", str(ranks)]
+    command = [*launcher, sys.executable, str(CHECKOUT / "tests" / "bench" / program), *arguments]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(CHECKOUT / "lib")}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def of_tables(request: TrainingRequest, folder: Path) -> Iterator[Measure]:
+    """Tables of embeddings by their rows: gradients as rows against dense ones, and parts against whole tables."""
+    on_ranks(2, "training_exchange.py", str(file := folder / "exchange.json"), *map(str, TABLES))
+    for rows, ratio in json.loads(file.read_text()).items():
+        name = f"seconds to add up a gradient of {int(rows):,} embeddings, 2 ranks: its rows gathered / dense"
+        yield Measure(name, ratio, "times", command=COMMAND)
+    whole = replace(request, shards=2, bind_to_cores=True, timed_steps=max(STEPS // 6, 10))
+    for rows in TABLES:
+        several = replace(whole, spec=replace(request.spec, item_buckets=rows - len(request.spec.item_vocabulary)))
+        ratios = []
+        for _ in range(ROUNDS):
+            in_parts, at_once = (
+                rows_per_second(timings(replace(several, shard_item_table=is_sharded), 2, folder))
+                for is_sharded in (True, False)
+            )
+            ratios.append(in_parts / at_once)
+        name = f"examples per second, 2 ranks, {rows:,} embeddings of items: dealt to ranks / whole on each"
+        yield Measure(name, median(ratios), "times", command=COMMAND)
 
 
 def of_losses(request: TrainingRequest, folder: Path) -> Iterator[Measure]:

@@ -29,7 +29,7 @@ def gathered(gradient: tf.IndexedSlices, collective: Collective) -> tf.Tensor:
     values = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(mine))
     counts = collective.gather_rows(tf.size(mine)[None])
     of_ranks = (tf.split(collective.gather_rows(one), counts, num=collective.size) for one in (mine, values))
-    total = tf.zeros(gradient.shape, values.dtype)
+    total = tf.zeros(gradient.dense_shape, values.dtype)
     # One rank's after the other's: no row comes twice in it, so that a GPU's order of additions does not matter.
     for rows, added in zip(*of_ranks, strict=True):
         total = tf.tensor_scatter_nd_add(total, rows[:, None], added)
