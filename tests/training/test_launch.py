@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -158,6 +159,49 @@ def test_an_interruption_leaves_a_checkpoint_and_the_next_start_goes_on(
     assert any(line.startswith("going on after step ") for line in lines)
     for left, right in zip(weights_of(resumed), weights_of(calm), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+def test_ranks_with_a_part_of_the_items_each_learn_what_one_learns_with_all_also_when_one_is_killed(
+    request_for, workplace, checkpoints, weights_of
+):
+    lines: list[str] = []
+
+    def kill_at_epoch_three(line: str) -> None:
+        if line.startswith("epoch 3/") and not any(seen.startswith("epoch 3/") for seen in lines):
+            rank(1).kill()
+        lines.append(line)
+
+    whole = request_for(epochs=6, patience=6)
+    parts = replace(whole, shard_item_table=True, checkpoints=checkpoints)
+    one = launch(whole, processes=1, spark=None, workplace=workplace, report=print)
+    two = launch(parts, processes=2, spark=None, workplace=workplace, report=kill_at_epoch_three, restarts=1)
+    assert lines.count("the 22 embeddings of items are dealt to 2 ranks") == 2
+    assert any("from a checkpoint" in line for line in lines)
+    for left, right in zip(weights_of(one), weights_of(two), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+    for left, right in zip(one.history, two.history, strict=True):
+        assert left["train"] == pytest.approx(right["train"], rel=1e-5)
+        assert left["validation"] == pytest.approx(right["validation"], rel=1e-5)
+    # After the last epoch a checkpoint stands, which one rank without parts takes as its own.
+    again = launch(replace(parts, shard_item_table=False), processes=1, spark=None, workplace=workplace, report=print)
+    for left, right in zip(weights_of(two), weights_of(again), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two ranks need a core each")
+def test_ranks_are_bound_to_cores_of_their_own_and_asked_as_often_as_configured(request_for, workplace):
+    found: dict[int, tuple[list[int], str]] = {}
+
+    def look(line: str) -> None:
+        if line.startswith("epoch 1/"):
+            found.update({n: (rank(n).cpu_affinity(), rank(n).environ()["HOROVOD_CYCLE_TIME"]) for n in (0, 1)})
+
+    bound = request_for(epochs=30, patience=30, bind_to_cores=True, cycle_milliseconds=2.5)
+    launch(bound, processes=2, spark=None, workplace=workplace, report=look)
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    assert found == {0: ([first], "2.5"), 1: ([second], "2.5")}
 
 
 def rewrite(table: str) -> None:

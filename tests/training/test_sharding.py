@@ -1,8 +1,7 @@
-"""The item table in parts gives the numbers of a whole one, on one rank and on two, and is kept as a whole one."""
+"""The item table in parts gives the numbers of a whole one; on real ranks test_launch.py looks at it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,6 @@ import tensorflow as tf
 
 from userprofile.model.sharded_embedding import ShardedEmbedding
 from userprofile.training.collective import alone
-from userprofile.training.launch import launch
 from userprofile.training.loop import train
 from userprofile.training.sharding import SHARD, Sharding
 
@@ -71,25 +69,3 @@ def test_a_world_of_one_learns_the_same_from_a_part(request_for, weights_of):
     whole, parts = (train(request_for(shard_item_table=is_part), alone(), report=print) for is_part in (False, True))
     for left, right in zip(weights_of(whole), weights_of(parts), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_two_ranks_with_a_part_each_learn_what_one_learns_with_all_and_keep_it_whole(
-    request_for, workplace, weights_of, tmp_path
-):
-    checkpoints = tmp_path / "checkpoints"
-    checkpoints.mkdir()
-    whole = request_for(epochs=3)
-    parts = replace(whole, shard_item_table=True, checkpoints=str(checkpoints))
-    one = launch(whole, processes=1, spark=None, workplace=workplace, report=print)
-    lines: list[str] = []
-    two = launch(parts, processes=2, spark=None, workplace=workplace, report=lines.append)
-    assert "the 22 embeddings of items are dealt to 2 ranks" in lines
-    for left, right in zip(weights_of(one), weights_of(two), strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
-    for left, right in zip(one.history, two.history, strict=True):
-        assert left["train"] == pytest.approx(right["train"], rel=1e-5)
-        assert left["validation"] == pytest.approx(right["validation"], rel=1e-5)
-    again = train(replace(parts, shard_item_table=False), alone(), report=print)  # the checkpoint after the last epoch
-    for left, right in zip(weights_of(two), weights_of(again), strict=True):
-        np.testing.assert_array_equal(left, right)
