@@ -22,9 +22,7 @@ class Ranks:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.tables = [
-            ShardedEmbedding(ROWS, WIDTH, rank=rank, size=size, exchange=self.exchange) for rank in range(size)
-        ]
+        self.tables = [ShardedEmbedding(ROWS, WIDTH, size=size, exchange=self.exchange) for _ in range(size)]
         for rank, table in enumerate(self.tables):
             table.build()
             part = WHOLE[rank::size]

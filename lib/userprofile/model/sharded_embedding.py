@@ -7,22 +7,23 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 # Rows of a tensor to ranks, so many to each in their order; back come those of all ranks for this one, and how many.
 Exchange = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class ShardedEmbedding(keras.layers.Layer):
-    """As keras.layers.Embedding(rows, width), with the rows rank, rank + size, ... on this rank.
+    """As keras.layers.Embedding(rows, width), with the rows r, r + size, ... on rank r.
 
     Each different index of a batch goes to the rank that holds its row, and the row comes back; its gradient goes the
     same way, so that this rank's gradient is the sum over all ranks. All ranks must look up equally often. Parts are
     equally long: the last rows of some may belong to no index. Only trained, never saved: see training/sharding.py.
     """
 
-    def __init__(self, rows: int, width: int, *, rank: int, size: int, exchange: Exchange, **kwargs: Any) -> None:
+    def __init__(self, rows: int, width: int, *, size: int, exchange: Exchange, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rows, self.width, self.rank, self.size = rows, width, rank, size
+        self.rows, self.width, self.size = rows, width, size
         self._exchange = exchange
 
     def build(self, *shapes: Any) -> None:
@@ -37,10 +38,4 @@ class ShardedEmbedding(keras.layers.Layer):
         asked, of_ranks = self._exchange(tf.gather(wanted, order), counts)
         rows, _ = self._exchange(tf.gather(tf.convert_to_tensor(self.embeddings), asked // self.size), of_ranks)
         vectors = tf.gather(rows, tf.gather(tf.argsort(order), place))  # [B T, W]
-        return tf.reshape(vectors, [*_shape(index), self.width])
-
-
-def _shape(tensor: tf.Tensor) -> list[Any]:
-    """Numbers where they are known, so that layers which follow know them too."""
-    known, found = tensor.shape.as_list(), tf.shape(tensor)
-    return [found[place] if size is None else size for place, size in enumerate(known)]
+        return ops.reshape(vectors, (*ops.shape(index), self.width))

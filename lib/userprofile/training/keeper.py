@@ -34,8 +34,9 @@ class Keeper:
     def keep(self, state: TrainingState) -> None:
         """Copies the state and returns; the one before it stands by then. Raises what writing that one raised."""
         self.wait()
-        if self._checkpoints or (self._is_wanted and state.sharding.rows):
-            checkpoint = state.checkpoint(self._identity)
+        if not self._is_wanted or not (self._checkpoints or state.sharding.rows):
+            return
+        checkpoint = state.checkpoint(self._identity)  # of a sharded network all ranks tell their parts
         if self._checkpoints:
             self._writing = self._thread.submit(_save, self._checkpoints, checkpoint)
 

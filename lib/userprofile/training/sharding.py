@@ -26,7 +26,6 @@ def sharded(task: Profile, model: keras.Model, collective: Collective) -> keras.
     part = ShardedEmbedding(
         table.input_dim,
         table.output_dim,
-        rank=collective.rank,
         size=collective.size,
         exchange=collective.exchange,
         name=SHARD,
